@@ -3,3 +3,18 @@
 //! This crate knows no clock, no randomness, no sockets, no files and no async runtime. Whatever
 //! it needs of the world (`now`, dice, file contents, answers of servers) arrives as an argument,
 //! and every decision comes back together with its reasons.
+//!
+//! ```text
+//! sources -> Observation -> topology::fold -> ClusterSnapshot -> route::select -> candidates
+//!                                                             -> pool, events
+//! a failed attempt -> failure::classify -> Fate -> retry::decide -> again | stop
+//! ```
+
+pub mod observation;
+pub mod snapshot;
+mod vocabulary;
+
+pub use self::vocabulary::{
+    Fate, Generation, Lsn, MemberName, Moment, NodeId, ServerIncarnation, SystemIdentifier,
+    Timeline,
+};

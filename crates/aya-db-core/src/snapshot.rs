@@ -1,0 +1,184 @@
+//! What is known of the cluster at one moment, as one immutable value.
+//!
+//! A snapshot is never edited: [`crate::topology`] folds an observation into a new one, and the
+//! shell publishes that one behind an `Arc`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::observation::{MemberRole, Source, TimelineSwitch, Unreachable};
+use crate::{
+    Generation, Lsn, MemberName, Moment, NodeId, ServerIncarnation, SystemIdentifier, Timeline,
+};
+
+/// The cluster as the driver knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ClusterSnapshot {
+    /// Rises with each newly confirmed leader.
+    pub generation: Generation,
+    /// Who leads.
+    pub leadership: Leadership,
+    /// Every known server.
+    pub nodes: BTreeMap<NodeId, Node>,
+    /// The database cluster all of them must belong to; the first confirmed leader or the
+    /// `initialize` key sets it.
+    pub system_identifier: Option<SystemIdentifier>,
+    /// The highest timeline ever seen: a primary below it is refused.
+    pub highest_timeline: Option<Timeline>,
+    /// Ended timelines, oldest first.
+    pub history: Vec<TimelineSwitch>,
+    /// How each configured source fares.
+    pub sources: BTreeMap<Source, SourceState>,
+    /// Whether a switchover or failover is under way, by the word of a source.
+    pub switchover_pending: bool,
+    /// Why the leadership is what it is, newest last, bounded.
+    pub reasons: Vec<Reason>,
+}
+
+/// Who leads the cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Leadership {
+    /// Nobody is known to lead. Moves on by a claim or a confirmation.
+    #[default]
+    Unknown,
+    /// A source names a leader, and the server has not confirmed it yet. Moves on to
+    /// `Confirmed` by the server's answer, back to `Unknown` by a withdrawn key.
+    Claimed {
+        /// The server.
+        node: NodeId,
+        /// Who names it.
+        by: Source,
+        /// Since when.
+        since: Moment,
+    },
+    /// The server itself says that it is the primary, on the right cluster and timeline. Moves
+    /// back by a suspicion, a lost answer, or another leader.
+    Confirmed {
+        /// The server.
+        node: NodeId,
+        /// Its timeline, where it may be read.
+        timeline: Option<Timeline>,
+        /// Since when.
+        since: Moment,
+        /// When the server last said so.
+        confirmed_at: Moment,
+    },
+}
+
+impl Leadership {
+    /// The server which is confirmed to lead.
+    pub const fn confirmed(&self) -> Option<&NodeId> {
+        match self {
+            Self::Confirmed { node, .. } => Some(node),
+            Self::Unknown | Self::Claimed { .. } => None,
+        }
+    }
+
+    /// The server which leads or is said to.
+    pub const fn claimed_or_confirmed(&self) -> Option<&NodeId> {
+        match self {
+            Self::Confirmed { node, .. } | Self::Claimed { node, .. } => Some(node),
+            Self::Unknown => None,
+        }
+    }
+}
+
+/// One server as the driver knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// Its name in Patroni, where a source told it.
+    pub member: Option<MemberName>,
+    /// Its role by its own word.
+    pub role: NodeRole,
+    /// The role that it has in the newest report of a source.
+    pub reported_role: Option<MemberRole>,
+    /// Its state in Patroni's words.
+    pub reported_state: Option<String>,
+    /// Whether it answers.
+    pub health: Health,
+    /// `default_transaction_read_only` of its last answer.
+    pub default_read_only: bool,
+    /// Its timeline.
+    pub timeline: Option<Timeline>,
+    /// Its log position.
+    pub lsn: Option<Lsn>,
+    /// How far it is behind the leader.
+    pub lag_bytes: Option<u64>,
+    /// How old its newest replayed commit is.
+    pub replay_lag: Option<Duration>,
+    /// Which database cluster it belongs to.
+    pub system_identifier: Option<SystemIdentifier>,
+    /// Which run of its postmaster answered last.
+    pub incarnation: Option<ServerIncarnation>,
+    /// Smoothed time of an answer.
+    pub round_trip: Option<Duration>,
+    /// Whether the operator wants no reads there.
+    pub no_load_balance: bool,
+    /// Whether it is a synchronous standby.
+    pub synchronous: bool,
+    /// When it last answered.
+    pub answered_at: Option<Moment>,
+    /// Whether the connection string names it; a node that only a source names goes when the
+    /// source drops it.
+    pub configured: bool,
+    /// The generation of its pooled connections: rises when its role or its run changes.
+    pub generation: Generation,
+}
+
+/// The role of a server by its own word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum NodeRole {
+    /// It has not said yet, or not since it was suspected.
+    #[default]
+    Unknown,
+    /// Not in recovery.
+    Primary,
+    /// In recovery.
+    Standby,
+    /// Not in recovery, but refused: an old timeline or another database cluster.
+    StalePrimary,
+}
+
+/// Whether a server answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Health {
+    /// Not asked yet.
+    #[default]
+    Untried,
+    /// It answered when last asked.
+    Up,
+    /// A statement met a sign of trouble since it last answered.
+    Suspect,
+    /// It did not answer when last asked.
+    Down(Unreachable),
+}
+
+/// How a source fares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SourceState {
+    /// Configured, nothing heard yet.
+    Pending,
+    /// Heard at this moment, at this revision of its store.
+    Live {
+        /// When.
+        heard_at: Moment,
+        /// The store's revision, where there is one.
+        revision: Option<u64>,
+    },
+    /// Lost since this moment; what it last said is kept.
+    Lost {
+        /// Since when.
+        since: Moment,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A sentence on why the leadership changed or did not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reason {
+    /// When.
+    pub at: Moment,
+    /// The sentence, for people.
+    pub text: String,
+}
