@@ -12,8 +12,10 @@
 
 pub mod observation;
 pub mod snapshot;
+mod sqlstate;
 mod vocabulary;
 
+pub use self::sqlstate::SqlState;
 pub use self::vocabulary::{
     Fate, Generation, Lsn, MemberName, Moment, NodeId, ServerIncarnation, SystemIdentifier,
     Timeline,

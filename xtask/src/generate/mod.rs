@@ -1,0 +1,6 @@
+//! `cargo xtask gen`: the committed files that are made from tables.
+
+mod run;
+mod sqlstate;
+
+pub(crate) use self::run::{Mode, run};
