@@ -10,6 +10,7 @@
 //! a failed attempt -> failure::classify -> Fate -> retry::decide -> again | stop
 //! ```
 
+pub mod failure;
 pub mod observation;
 pub mod snapshot;
 mod sqlstate;
