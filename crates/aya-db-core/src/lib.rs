@@ -12,8 +12,10 @@
 
 pub mod failure;
 pub mod observation;
+pub mod route;
 pub mod snapshot;
 mod sqlstate;
+pub mod topology;
 mod vocabulary;
 
 pub use self::sqlstate::SqlState;

@@ -176,6 +176,19 @@ pub enum Unreachable {
     Rejected,
 }
 
+impl fmt::Display for Unreachable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NameResolution => "its name has no address",
+            Self::Refused => "connection refused or closed",
+            Self::Silent => "nothing came before the deadline",
+            Self::NotReady => "the server is starting, stopping or recovering",
+            Self::TooManyConnections => "the server has no connection slot left",
+            Self::Rejected => "the server refused us",
+        })
+    }
+}
+
 /// A sign, met by a statement, that a server's role or life has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Suspicion {
@@ -189,4 +202,16 @@ pub enum Suspicion {
     ReadOnly,
     /// A new connection found the server in recovery, or out of it, against expectation.
     RoleChanged,
+}
+
+impl fmt::Display for Suspicion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ConnectionLost => "a connection broke",
+            Self::Silent => "it fell silent while a statement ran",
+            Self::ShuttingDown => "it is being stopped",
+            Self::ReadOnly => "it refused a write",
+            Self::RoleChanged => "a new connection found another role",
+        })
+    }
 }

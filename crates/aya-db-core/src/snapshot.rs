@@ -3,7 +3,7 @@
 //! A snapshot is never edited: [`crate::topology`] folds an observation into a new one, and the
 //! shell publishes that one behind an `Arc`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::observation::{MemberRole, Source, TimelineSwitch, Unreachable};
@@ -31,8 +31,42 @@ pub struct ClusterSnapshot {
     pub sources: BTreeMap<Source, SourceState>,
     /// Whether a switchover or failover is under way, by the word of a source.
     pub switchover_pending: bool,
+    /// What each source last said of the leader; kept while the source is lost.
+    pub claims: BTreeMap<Source, Claim>,
+    /// The leader that was confirmed last, whether it still is or not.
+    pub last_leader: Option<LastLeader>,
+    /// Since when nobody is confirmed to lead; means nothing while somebody is.
+    pub unconfirmed_since: Moment,
     /// Why the leadership is what it is, newest last, bounded.
     pub reasons: Vec<Reason>,
+}
+
+/// What a source says of the leader.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// The holder of the leader key; `None` while nobody holds it.
+    pub leader: Option<MemberName>,
+    /// Where that member listens, if it is registered.
+    pub node: Option<NodeId>,
+    /// Since when the source says so.
+    pub since: Moment,
+    /// The revision of the newest report of the source.
+    pub revision: Option<u64>,
+}
+
+/// The leader that was confirmed last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastLeader {
+    /// The server.
+    pub node: NodeId,
+    /// Its timeline.
+    pub timeline: Option<Timeline>,
+    /// Its database cluster.
+    pub system_identifier: Option<SystemIdentifier>,
+    /// The run of its postmaster that was confirmed.
+    pub incarnation: Option<ServerIncarnation>,
+    /// When it was lost; `None` while it leads.
+    pub lost_at: Option<Moment>,
 }
 
 /// Who leads the cluster.
@@ -84,12 +118,14 @@ impl Leadership {
 }
 
 /// One server as the driver knows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Node {
     /// Its name in Patroni, where a source told it.
     pub member: Option<MemberName>,
     /// Its role by its own word.
     pub role: NodeRole,
+    /// The role that it gave when it last answered; kept while it is suspected.
+    pub answered_role: NodeRole,
     /// The role that it has in the newest report of a source.
     pub reported_role: Option<MemberRole>,
     /// Its state in Patroni's words.
@@ -121,8 +157,40 @@ pub struct Node {
     /// Whether the connection string names it; a node that only a source names goes when the
     /// source drops it.
     pub configured: bool,
+    /// The sources that name it in their newest report.
+    pub reported_by: BTreeSet<Source>,
+    /// When it was last suspected or found silent, until it answers.
+    pub suspected_at: Option<Moment>,
     /// The generation of its pooled connections: rises when its role or its run changes.
     pub generation: Generation,
+}
+
+impl Node {
+    /// Whether two addresses lead to the same run of the same server.
+    ///
+    /// The postmaster's start in microseconds tells servers apart; the system identifier
+    /// excludes the rest where both are known.
+    pub fn is_same_server(&self, other: &Self) -> bool {
+        self.is_run(other.system_identifier, other.incarnation)
+    }
+
+    /// Whether this is the run `incarnation` of a server of that database cluster.
+    pub fn is_run(
+        &self,
+        system_identifier: Option<SystemIdentifier>,
+        incarnation: Option<ServerIncarnation>,
+    ) -> bool {
+        let foreign = match (self.system_identifier, system_identifier) {
+            (Some(ours), Some(theirs)) => ours != theirs,
+            (None, _) | (_, None) => false,
+        };
+        self.incarnation.is_some() && self.incarnation == incarnation && !foreign
+    }
+
+    /// Whether it is known to belong to another database cluster than `expected`.
+    pub fn is_foreign(&self, expected: Option<SystemIdentifier>) -> bool {
+        matches!((self.system_identifier, expected), (Some(its), Some(ours)) if its != ours)
+    }
 }
 
 /// The role of a server by its own word.

@@ -1,0 +1,45 @@
+//! What a session is for.
+
+use std::fmt;
+
+/// Which server a session needs; the meanings are those of libpq's `target_session_attrs`
+/// (PostgreSQL documentation, "Parameter Key Words"), and prefer-primary is ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Intent {
+    /// Any server; the confirmed leader before all others.
+    #[default]
+    Any,
+    /// A session that may write by default: the leader, unless it is read-only by default.
+    ReadWrite,
+    /// A session that may not write by default: a standby, or a leader read-only by default.
+    ReadOnly,
+    /// The leader, whatever its default.
+    Primary,
+    /// A standby.
+    Standby,
+    /// A standby, else the leader.
+    PreferStandby,
+    /// The leader, else a standby.
+    PreferPrimary,
+}
+
+impl Intent {
+    /// Whether only the leader will do.
+    pub const fn needs_leader(self) -> bool {
+        matches!(self, Self::ReadWrite | Self::Primary)
+    }
+}
+
+impl fmt::Display for Intent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Any => "any",
+            Self::ReadWrite => "read-write",
+            Self::ReadOnly => "read-only",
+            Self::Primary => "primary",
+            Self::Standby => "standby",
+            Self::PreferStandby => "prefer-standby",
+            Self::PreferPrimary => "prefer-primary",
+        })
+    }
+}

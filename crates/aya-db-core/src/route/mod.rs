@@ -1,0 +1,17 @@
+//! Where a session goes: an intent and a snapshot in, ordered candidates with reasons out.
+//!
+//! ```text
+//!  intent, snapshot, lag limits, dice --> select --> Selection (candidates in order, reasons)
+//!  facts of the new session, intent ----> accepts --> fine | Refusal
+//! ```
+//!
+//! Selection goes by what is known; [`accepts`] goes by what the server itself says when the
+//! session opens, and has the last word.
+
+mod accept;
+mod intent;
+mod select;
+
+pub use self::accept::{Refusal, SessionFacts, accepts};
+pub use self::intent::Intent;
+pub use self::select::{LagLimits, RouteReason, Selection, select};
