@@ -1,8 +1,9 @@
 //! Reading a cluster's state from a distributed configuration store.
 //!
 //! [`Store`] is all that the rest of the workspace knows of such a store: a linearizable range of
-//! a prefix, and a watch that goes on from its revision. [`memory`] implements it for tests; one
-//! contract suite holds every implementation to the same promises. [`patroni`] turns the entries that Patroni keeps there into the
+//! a prefix, and a watch that goes on from its revision. [`memory`] implements it for tests,
+//! `etcd` (behind the cargo feature of that name) for production; one contract suite holds both
+//! to the same promises. [`patroni`] turns the entries that Patroni keeps there into the
 //! vocabulary of `aya-db-core`; it is made of plain functions and knows no store.
 //!
 //! ```text
@@ -15,6 +16,8 @@
 
 #[cfg(test)]
 mod contract;
+#[cfg(feature = "etcd")]
+pub mod etcd;
 pub mod memory;
 pub mod patroni;
 mod store;

