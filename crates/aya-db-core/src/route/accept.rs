@@ -51,3 +51,31 @@ pub const fn accepts(facts: SessionFacts, intent: Intent) -> Result<(), Refusal>
         Intent::Standby | Intent::ReadOnly => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Per intent, what becomes of: primary, read-only primary, standby, read-only standby.
+    #[test]
+    fn every_intent_takes_what_libpq_takes() {
+        let (recovery, default) = (Err(Refusal::InHotStandby), Err(Refusal::ReadOnlyByDefault));
+        let (writes, primary) = (Err(Refusal::AcceptsWrites), Err(Refusal::NotInHotStandby));
+        let table = [
+            (Intent::Any, [Ok(()); 4]),
+            (Intent::PreferStandby, [Ok(()); 4]),
+            (Intent::PreferPrimary, [Ok(()); 4]),
+            (Intent::ReadWrite, [Ok(()), default, recovery, recovery]),
+            (Intent::Primary, [Ok(()), Ok(()), recovery, recovery]),
+            (Intent::ReadOnly, [writes, Ok(()), Ok(()), Ok(())]),
+            (Intent::Standby, [primary, primary, Ok(()), Ok(())]),
+        ];
+        for (intent, expected) in table {
+            for (row, expected) in expected.into_iter().enumerate() {
+                let facts =
+                    SessionFacts { in_hot_standby: row >= 2, default_read_only: row % 2 == 1 };
+                assert_eq!(accepts(facts, intent), expected, "{intent} {facts:?}");
+            }
+        }
+    }
+}

@@ -171,7 +171,10 @@ impl Draft {
             if self.snapshot.leadership.confirmed() == Some(&id) {
                 self.lose_leader(reason.to_string());
             }
-            self.refuse(&id, &was, reason);
+            // One that is down claims nothing; it is refused aloud when it comes back.
+            if !matches!(was.health, Health::Down(_)) {
+                self.refuse(&id, &was, reason);
+            }
         }
     }
 

@@ -1,0 +1,208 @@
+//! The language of expectations, one sentence a string.
+//!
+//! - `unknown`, `claimed a by etcd`, `confirmed a`; `generation 2`; `system 7`; `highest 3|none`;
+//! - `a primary|standby|stale|role-unknown`, `a up|down|suspect|untried`, `a generation 1`,
+//!   `a lag 100|none`, `a gone`, `a known`;
+//! - `event <text>`, `no event <text>`, `no events`: in the words of the events of this step;
+//! - `reason <text>`, `no reason <text>`: in the words of the snapshot's reasons;
+//! - `changed`, `unchanged`: whether selection would notice the step;
+//! - `pending`, `not pending`; `source etcd pending|live|lost`;
+//! - `pace calm|hunt`, `probe first a`, `probe a every 25`;
+//! - `route standby -> b`, `route standby -> b|c a` (b and c in any order, then a), `route primary -> wait`,
+//!   `why standby <text>`: selection, in the words of its reasons.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use aya_db_core::route::{Intent, LagLimits, Selection, select};
+use aya_db_core::snapshot::{ClusterSnapshot, Health, Leadership, Node, NodeRole, SourceState};
+use aya_db_core::topology::{Folded, Pace, ProbeSettings, changed, probe_plan};
+use aya_db_core::{Moment, NodeId};
+use serde::Deserialize;
+
+use super::observe;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Limits {
+    bytes: Option<u64>,
+    age_ms: Option<u64>,
+}
+
+pub(super) fn check(
+    sentence: &str,
+    before: &ClusterSnapshot,
+    folded: &Folded,
+    now: Moment,
+    limits: &Limits,
+) -> Result<(), String> {
+    let after = &folded.snapshot;
+    let (first, rest) = sentence.split_once(' ').unwrap_or((sentence, ""));
+    match first {
+        "unknown" | "claimed" | "confirmed" => equal(sentence, &leadership(after)),
+        "generation" => equal(rest, &after.generation.0.to_string()),
+        "system" => equal(rest, &optional(after.system_identifier)),
+        "highest" => equal(rest, &optional(after.highest_timeline)),
+        "changed" | "unchanged" => {
+            equal(first, if changed(before, after) { "changed" } else { "unchanged" })
+        }
+        "pending" => equal("true", &after.switchover_pending.to_string()),
+        "not" if rest == "pending" => equal("false", &after.switchover_pending.to_string()),
+        "event" => holds(events(folded).contains(rest), "no such event"),
+        "reason" => holds(reasons(after).contains(rest), "no such reason"),
+        "no" if rest == "events" => equal("", &events(folded)),
+        "no" => match rest.split_once(' ') {
+            Some(("event", text)) => holds(!events(folded).contains(text), "such an event"),
+            Some(("reason", text)) => holds(!reasons(after).contains(text), "such a reason"),
+            _ => panic!("no expectation: {sentence:?}"),
+        },
+        "source" => check_source(after, rest),
+        "pace" | "probe" => check_probe(after, now, sentence),
+        "route" | "why" => check_route(after, limits, sentence),
+        name => check_node(after, name, rest),
+    }
+}
+
+fn equal(expected: &str, found: &str) -> Result<(), String> {
+    if expected == found { Ok(()) } else { Err(format!("{found:?}")) }
+}
+
+fn holds(fact: bool, otherwise: &str) -> Result<(), String> {
+    if fact { Ok(()) } else { Err(otherwise.into()) }
+}
+
+fn optional<T: ToString>(value: Option<T>) -> String {
+    value.map_or_else(|| "none".into(), |value| value.to_string())
+}
+
+fn leadership(snapshot: &ClusterSnapshot) -> String {
+    match &snapshot.leadership {
+        Leadership::Unknown => "unknown".into(),
+        Leadership::Claimed { node, by, .. } => format!("claimed {} by {by}", node.host()),
+        Leadership::Confirmed { node, .. } => format!("confirmed {}", node.host()),
+    }
+}
+
+fn events(folded: &Folded) -> String {
+    let lines: Vec<_> = folded.events.iter().map(ToString::to_string).collect();
+    lines.join("\n").replace(":5432", "")
+}
+
+fn reasons(snapshot: &ClusterSnapshot) -> String {
+    let lines: Vec<_> = snapshot.reasons.iter().map(|reason| reason.text.as_str()).collect();
+    lines.join("\n").replace(":5432", "")
+}
+
+fn check_source(snapshot: &ClusterSnapshot, rest: &str) -> Result<(), String> {
+    let (name, expected) = rest.split_once(' ').unwrap();
+    let found = match snapshot.sources.get(&observe::source(name)) {
+        Some(SourceState::Pending) => "pending",
+        Some(SourceState::Live { .. }) => "live",
+        Some(SourceState::Lost { .. }) => "lost",
+        None => "none",
+    };
+    equal(expected, found)
+}
+
+fn check_probe(snapshot: &ClusterSnapshot, now: Moment, sentence: &str) -> Result<(), String> {
+    let plan = probe_plan(snapshot, now, &ProbeSettings::default());
+    match sentence.split_whitespace().collect::<Vec<_>>().as_slice() {
+        ["pace", pace] => equal(pace, if plan.pace == Pace::Calm { "calm" } else { "hunt" }),
+        ["probe", "first", name] => equal(name, plan.nodes[0].node.host()),
+        ["probe", name, "every", millis] => {
+            let paced = plan.nodes.iter().find(|paced| paced.node == observe::node(name)).unwrap();
+            equal(millis, &paced.every.as_millis().to_string())
+        }
+        _ => panic!("no expectation: {sentence:?}"),
+    }
+}
+
+fn check_node(snapshot: &ClusterSnapshot, name: &str, rest: &str) -> Result<(), String> {
+    let node = snapshot.nodes.get(&observe::node(name));
+    if rest == "gone" {
+        return holds(node.is_none(), "the node is there");
+    }
+    let Some(node) = node else { return Err("no such node".into()) };
+    match rest.split_once(' ') {
+        Some(("generation", expected)) => equal(expected, &node.generation.0.to_string()),
+        Some(("lag", expected)) => equal(expected, &optional(node.lag_bytes)),
+        Some(("member", expected)) => equal(expected, &optional(node.member.as_ref())),
+        Some(_) => panic!("no expectation: {name} {rest}"),
+        None => check_state(node, rest),
+    }
+}
+
+fn check_state(node: &Node, expected: &str) -> Result<(), String> {
+    match expected {
+        "known" => Ok(()),
+        "synchronous" => holds(node.synchronous, "not synchronous"),
+        "primary" | "standby" | "stale" | "role-unknown" => equal(
+            expected,
+            match node.role {
+                NodeRole::Unknown => "role-unknown",
+                NodeRole::Primary => "primary",
+                NodeRole::Standby => "standby",
+                NodeRole::StalePrimary => "stale",
+            },
+        ),
+        "up" | "down" | "suspect" | "untried" => equal(
+            expected,
+            match node.health {
+                Health::Untried => "untried",
+                Health::Up => "up",
+                Health::Suspect => "suspect",
+                Health::Down(_) => "down",
+            },
+        ),
+        other => panic!("no state of a node: {other:?}"),
+    }
+}
+
+fn check_route(snapshot: &ClusterSnapshot, limits: &Limits, sentence: &str) -> Result<(), String> {
+    let limits = LagLimits { bytes: limits.bytes, age: limits.age_ms.map(Duration::from_millis) };
+    let mut words = sentence.splitn(3, ' ');
+    let (verb, intent, rest) =
+        (words.next().unwrap(), words.next().unwrap(), words.next().unwrap());
+    let drawn = |dice| select(snapshot, parse_intent(intent), &limits, dice);
+    if verb == "why" {
+        let lines: Vec<_> = drawn(0).reasons.iter().map(ToString::to_string).collect();
+        let text = lines.join("\n").replace(":5432", "");
+        return if text.contains(rest) { Ok(()) } else { Err(text) };
+    }
+    let expected = rest.strip_prefix("-> ").unwrap();
+    let draws: Vec<Selection> = (0..64).map(|dice| drawn(dice * 7919)).collect();
+    if expected == "wait" {
+        return holds(draws.iter().all(Selection::must_wait), &hosts(&draws[0].candidates));
+    }
+    // Groups in order; within a group every order must be drawn by some dice.
+    let groups: Vec<BTreeSet<&str>> =
+        expected.split(' ').map(|group| group.split('|').collect()).collect();
+    for draw in &draws {
+        let mut candidates = draw.candidates.iter().map(NodeId::host);
+        let found: Vec<BTreeSet<&str>> =
+            groups.iter().map(|group| candidates.by_ref().take(group.len()).collect()).collect();
+        if found != groups || candidates.next().is_some() {
+            return Err(hosts(&draw.candidates));
+        }
+    }
+    let orders: BTreeSet<String> = draws.iter().map(|draw| hosts(&draw.candidates)).collect();
+    let shuffled = groups.iter().any(|group| group.len() > 1);
+    holds(shuffled == (orders.len() > 1), "the dice decide otherwise")
+}
+
+fn hosts(nodes: &[NodeId]) -> String {
+    nodes.iter().map(NodeId::host).collect::<Vec<_>>().join(" ")
+}
+
+fn parse_intent(name: &str) -> Intent {
+    let all = [
+        Intent::Any,
+        Intent::ReadWrite,
+        Intent::ReadOnly,
+        Intent::Primary,
+        Intent::Standby,
+        Intent::PreferStandby,
+        Intent::PreferPrimary,
+    ];
+    all.into_iter().find(|intent| intent.to_string() == name).unwrap()
+}
