@@ -12,6 +12,7 @@
 
 pub mod failure;
 pub mod observation;
+pub mod retry;
 pub mod route;
 pub mod snapshot;
 mod sqlstate;
