@@ -11,7 +11,9 @@
 //! ```
 
 pub mod failure;
+pub mod liveness;
 pub mod observation;
+pub mod pool;
 pub mod retry;
 pub mod route;
 pub mod snapshot;
