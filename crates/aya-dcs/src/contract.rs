@@ -39,6 +39,8 @@ async fn a_range_is_ordered_and_stays_within_its_prefix(rig: &impl Rig) {
     rig.put("/contract/order/b", b"2").await;
     rig.put("/contract/order/a", b"1").await;
     let last = rig.put("/contract/order0", b"outside").await;
+    let keys = rig.store().keys("/contract/order", 2).await.unwrap();
+    assert_eq!(keys, ["/contract/order/a", "/contract/order/b"]);
     let range = rig.store().range("/contract/order/").await.unwrap();
     let seen: Vec<_> = range.entries.iter().map(|e| (e.key.as_str(), &e.value[..])).collect();
     assert_eq!(seen, [("/contract/order/a", &b"1"[..]), ("/contract/order/b", &b"2"[..])]);

@@ -85,6 +85,11 @@ impl Store for MemoryStore {
         Ok(Range { entries: entries.collect(), revision: content.revision })
     }
 
+    async fn keys(&self, prefix: &str, limit: u16) -> Result<Vec<String>, StoreError> {
+        let range = self.range(prefix).await?;
+        Ok(range.entries.into_iter().map(|entry| entry.key).take(usize::from(limit)).collect())
+    }
+
     async fn watch(&self, prefix: &str, after: Revision) -> Result<MemoryWatch, StoreError> {
         self.shared.lock().healthy()?;
         let changes = self.shared.changes.subscribe();

@@ -12,6 +12,15 @@ pub trait Store: Send + Sync {
     /// Dropped midway, it leaves nothing behind.
     fn range(&self, prefix: &str) -> impl Future<Output = Result<Range, StoreError>> + Send;
 
+    /// Up to `limit` of the keys that start with `prefix`, in their order, without the values.
+    ///
+    /// Dropped midway, it leaves nothing behind.
+    fn keys(
+        &self,
+        prefix: &str,
+        limit: u16,
+    ) -> impl Future<Output = Result<Vec<String>, StoreError>> + Send;
+
     /// Watches the keys that start with `prefix` for changes after the revision `after`.
     ///
     /// Dropped midway, it leaves nothing behind.

@@ -61,8 +61,8 @@ impl Member {
     }
 
     /// Up to `limit` keys under `prefix`, without their values.
-    pub(super) async fn keys(&self, prefix: &str, limit: i64) -> Result<Vec<String>, StoreError> {
-        let options = GetOptions::new().with_prefix().with_keys_only().with_limit(limit);
+    pub(super) async fn keys(&self, prefix: &str, limit: u16) -> Result<Vec<String>, StoreError> {
+        let options = GetOptions::new().with_prefix().with_keys_only().with_limit(i64::from(limit));
         let response = self.read(prefix, options).await?;
         let keys = response.kvs().iter().filter_map(|kv| kv.key_str().ok().map(str::to_owned));
         Ok(keys.collect())

@@ -28,18 +28,6 @@ impl EtcdStore {
         Ok(Self { members, credentials: settings.credentials.clone(), current })
     }
 
-    /// Up to `limit` keys under `prefix`, without their values.
-    ///
-    /// Dropped midway, it leaves nothing behind.
-    pub async fn keys(&self, prefix: &str, limit: i64) -> Result<Vec<String>, StoreError> {
-        let member = self.member(prefix).await?;
-        let keys = member.keys(prefix, limit).await;
-        if keys.is_err() {
-            self.current.discard(member.url());
-        }
-        keys
-    }
-
     /// A member that answers: the current one, or the winner of a race.
     async fn member(&self, prefix: &str) -> Result<Member, StoreError> {
         match self.current.member() {
@@ -97,6 +85,15 @@ impl Store for EtcdStore {
             }
         }
         Ok(self.race(prefix).await?.1)
+    }
+
+    async fn keys(&self, prefix: &str, limit: u16) -> Result<Vec<String>, StoreError> {
+        let member = self.member(prefix).await?;
+        let keys = member.keys(prefix, limit).await;
+        if keys.is_err() {
+            self.current.discard(member.url());
+        }
+        keys
     }
 
     async fn watch(&self, prefix: &str, after: Revision) -> Result<EtcdWatch, StoreError> {

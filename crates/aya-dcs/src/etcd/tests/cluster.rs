@@ -1,6 +1,7 @@
 //! Members of etcd in a folder of their own, killed and removed on drop.
 
-use std::net::TcpListener;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -26,7 +27,7 @@ fn port() -> u16 {
 impl Etcd {
     pub(crate) async fn start(count: usize, extra: &[&str]) -> Self {
         let folder =
-            std::env::temp_dir().join(format!("aya-dcs-{}-{}", std::process::id(), port()));
+            std::env::temp_dir().join(format!("aya-etcd-{}-{}", std::process::id(), port()));
         std::fs::create_dir_all(&folder).unwrap();
         let ports: Vec<_> = (0..count).map(|_| (port(), port())).collect();
         let initial: Vec<_> = ports
@@ -80,19 +81,22 @@ impl Etcd {
         self.children[i] = Some(child);
     }
 
+    /// Waits until the member answers and has a quorum.
     pub(crate) async fn ready(&self, i: usize) {
         let started = Instant::now();
-        loop {
-            let client = etcd_client::Client::connect([&self.endpoints[i]], None);
-            if let Ok(Ok(mut client)) = tokio::time::timeout(Duration::from_secs(1), client).await {
-                let get = client.get("x", None);
-                if let Ok(Ok(_)) = tokio::time::timeout(Duration::from_secs(1), get).await {
-                    return;
-                }
-            }
+        while !self.is_healthy(i) {
             assert!(started.elapsed() < Duration::from_secs(30), "etcd starts");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    fn is_healthy(&self, i: usize) -> bool {
+        let Ok(mut stream) = TcpStream::connect(&self.endpoints[i]) else { return false };
+        let mut answer = String::new();
+        stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+        stream.write_all(b"GET /health HTTP/1.0\r\n\r\n").is_ok()
+            && stream.read_to_string(&mut answer).is_ok()
+            && answer.contains("\"health\":\"true\"")
     }
 
     pub(crate) fn endpoints(&self) -> Vec<String> {
