@@ -88,39 +88,47 @@ pub enum InTransaction {
 }
 
 impl InTransaction {
-    /// How a text that is sent outside a transaction block stands to transactions, by its
-    /// keywords. Errs towards [`InTransaction::MayCommit`].
+    /// How a text that is sent outside a transaction block stands to transactions, by the words
+    /// its statements begin with. Errs towards [`InTransaction::MayCommit`]: a statement behind a
+    /// leading comment is judged by all of its words.
     ///
     /// ```
     /// use aya_db_core::failure::InTransaction;
     ///
-    /// assert_eq!(InTransaction::of_autocommit("insert into t values (1)"), InTransaction::No);
+    /// let upsert = "insert into t values (1) on conflict do nothing";
+    /// assert_eq!(InTransaction::of_autocommit(upsert), InTransaction::No);
     /// assert_eq!(InTransaction::of_autocommit("call tidy()"), InTransaction::MayCommit);
     /// assert_eq!(InTransaction::of_autocommit("begin; select 1; commit"), InTransaction::MayCommit);
     /// ```
     pub fn of_autocommit(sql: &str) -> Self {
-        let words = || sql.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-        let commits = words().any(|word| COMMITTING.iter().any(|k| word.eq_ignore_ascii_case(k)));
-        if commits { Self::MayCommit } else { Self::No }
+        if sql.split(';').any(may_commit) { Self::MayCommit } else { Self::No }
     }
 }
 
-/// Words without which no command commits on its way. `END` is one only beside a `BEGIN` or
-/// `START`, which are listed; a false match costs a retry, never a row.
-const COMMITTING: [&str; 12] = [
-    "call",
-    "do",
-    "begin",
-    "start",
-    "commit",
-    "prepare",
-    "vacuum",
-    "cluster",
-    "concurrently",
-    "reindex",
-    "database",
-    "tablespace",
-];
+fn may_commit(statement: &str) -> bool {
+    let statement = statement.trim_start_matches(|c: char| c.is_whitespace() || c == '(');
+    let commented = statement.starts_with("--") || statement.starts_with("/*");
+    let mut words = statement
+        .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        .filter(|word| !word.is_empty());
+    let listed = |list: &[&str], word: &str| list.iter().any(|k| word.eq_ignore_ascii_case(k));
+    if commented {
+        return words.any(|word| listed(&COMMITTING, word) || listed(&STEPWISE, word));
+    }
+    let Some(first) = words.next() else { return false };
+    listed(&COMMITTING, first)
+        || (listed(&DEFINING, first) && words.any(|word| listed(&STEPWISE, word)))
+}
+
+/// First words of the commands that commit, or open a block which may.
+const COMMITTING: [&str; 10] =
+    ["call", "do", "begin", "start", "commit", "end", "prepare", "vacuum", "cluster", "reindex"];
+
+/// First words of the commands that commit between their steps if a word of [`STEPWISE`] follows.
+const DEFINING: [&str; 4] = ["create", "drop", "alter", "refresh"];
+
+/// See [`DEFINING`].
+const STEPWISE: [&str; 3] = ["concurrently", "database", "tablespace"];
 
 /// Whether a byte of the message can have reached the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -271,6 +279,37 @@ impl Safety {
         match self {
             Self::Unmarked => false,
             Self::ReadOnly | Self::Idempotent => true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_commands_that_commit_on_their_way_are_taken_for_such() {
+        let plain = [
+            "insert into t values (1) on conflict (id) do update set n = 2",
+            "select 'call', \"begin\" from t",
+            "",
+            "update job set start = now(), \"end\" = null",
+        ];
+        let committing = [
+            "CALL tidy()",
+            " do $$ begin commit; end $$",
+            "select 1; commit",
+            "create unique index concurrently i on t (a)",
+            "drop database d",
+            "vacuum t",
+            "/* nightly */ call tidy()",
+            "-- nightly\nvacuum",
+        ];
+        for sql in plain {
+            assert_eq!(InTransaction::of_autocommit(sql), InTransaction::No, "{sql}");
+        }
+        for sql in committing {
+            assert_eq!(InTransaction::of_autocommit(sql), InTransaction::MayCommit, "{sql}");
         }
     }
 }
