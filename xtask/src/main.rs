@@ -7,6 +7,7 @@
 )]
 
 mod generate;
+mod setup;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -24,6 +25,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Put the tools in place: protoc, nextest, cargo-deny
+    Setup,
     /// Make the generated files anew
     Gen {
         /// Write nothing, fail if a file is out of date
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<()> {
     let root = root();
     match command {
+        Command::Setup => setup::run(&root),
         Command::Gen { check: false } => generate::run(&root, generate::Mode::Write),
         Command::Gen { check: true } => generate::run(&root, generate::Mode::Check),
     }
