@@ -10,6 +10,7 @@
 //! a failed attempt -> failure::classify -> Fate -> retry::decide -> again | stop
 //! ```
 
+pub mod conninfo;
 pub mod failure;
 pub mod liveness;
 pub mod observation;
