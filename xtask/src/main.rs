@@ -7,8 +7,13 @@
 )]
 
 mod generate;
+mod metadata;
+mod passthrough;
 mod setup;
+mod test;
+mod tidy;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -27,11 +32,35 @@ struct Arguments {
 enum Command {
     /// Put the tools in place: protoc, nextest, cargo-deny
     Setup,
+    /// Run every check and test
+    Test {
+        /// Leave out the tests that start real clusters
+        #[arg(long)]
+        quick: bool,
+    },
+    /// What a pull request must pass: the same as `test`
+    Verify,
+    /// Repair what a machine can: format, lints, generated files
+    Fix,
+    /// Check the house rules that no compiler checks
+    Tidy,
     /// Make the generated files anew
     Gen {
         /// Write nothing, fail if a file is out of date
         #[arg(long)]
         check: bool,
+    },
+    /// Run the benchmarks
+    Bench {
+        /// Passed on to `cargo bench`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Compare our connection strings with libpq's on generated input
+    Fuzz {
+        /// Passed on to the fuzzer
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
     },
 }
 
@@ -49,8 +78,14 @@ fn run(command: Command) -> Result<()> {
     let root = root();
     match command {
         Command::Setup => setup::run(&root),
+        Command::Test { quick: true } => test::run(&root, test::Layers::Quick),
+        Command::Test { quick: false } | Command::Verify => test::run(&root, test::Layers::All),
+        Command::Fix => passthrough::fix(&root),
+        Command::Tidy => tidy::run(&root),
         Command::Gen { check: false } => generate::run(&root, generate::Mode::Write),
         Command::Gen { check: true } => generate::run(&root, generate::Mode::Check),
+        Command::Bench { arguments } => passthrough::bench(&root, &arguments),
+        Command::Fuzz { arguments } => passthrough::fuzz(&root, &arguments),
     }
 }
 

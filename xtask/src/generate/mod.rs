@@ -1,5 +1,6 @@
 //! `cargo xtask gen`: the committed files that are made from tables.
 
+mod errors;
 mod run;
 mod sqlstate;
 

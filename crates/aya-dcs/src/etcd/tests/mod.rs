@@ -1,7 +1,6 @@
 //! Against real members of etcd.
 
 mod cluster;
-mod tls;
 
 use std::time::{Duration, Instant};
 

@@ -1,0 +1,62 @@
+//! The verbs that only start cargo: `fix`, `bench` and `fuzz`.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::test::variables;
+use crate::{generate, setup};
+
+/// Formats, applies what clippy proposes, and makes the generated files anew.
+pub(crate) fn fix(root: &Path) -> Result<()> {
+    setup::protoc(root)?;
+    let clippy = [
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--all-features",
+        "--fix",
+        "--allow-dirty",
+        "--allow-staged",
+    ];
+    run(cargo(root, &clippy))?;
+    generate::run(root, generate::Mode::Write)?;
+    run(cargo(root, &["fmt", "--all"]))
+}
+
+/// Runs the benchmarks.
+pub(crate) fn bench(root: &Path, arguments: &[OsString]) -> Result<()> {
+    setup::protoc(root)?;
+    let mut bench = cargo(root, &["bench", "--package", "aya-benches"]);
+    bench.args(arguments);
+    run(bench)
+}
+
+/// Runs the differential fuzzer against the libpq that the servers' download brings.
+pub(crate) fn fuzz(root: &Path, arguments: &[OsString]) -> Result<()> {
+    setup::protoc(root)?;
+    let fetch = ["run", "--quiet", "--package", "aya-testkit", "--bin", "fetch-servers"];
+    let output = cargo(root, &fetch).output().context("start fetch-servers")?;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "fetch-servers failed: {errors}");
+    let mut fuzz = cargo(
+        root,
+        &["run", "--release", "--package", "aya-tests", "--bin", "fuzz-conninfo", "--"],
+    );
+    fuzz.args(arguments).envs(variables(&String::from_utf8_lossy(&output.stdout)));
+    run(fuzz)
+}
+
+fn cargo(root: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new("cargo");
+    command.args(arguments).current_dir(root);
+    command
+}
+
+fn run(mut command: Command) -> Result<()> {
+    let status = command.status().context("start cargo")?;
+    ensure!(status.success(), "{command:?} failed: {status}");
+    Ok(())
+}

@@ -1,0 +1,7 @@
+//! `cargo xtask test`: every check, one line a stage, and the count of tests at the end.
+
+mod count;
+mod stage;
+mod stages;
+
+pub(crate) use self::stages::{Layers, run, variables};
