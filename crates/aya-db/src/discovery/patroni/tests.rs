@@ -2,13 +2,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use serde_json::json;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::super::Login;
 use super::*;
+
+mod tls;
 
 /// Answers by path: status, media type, body. A path that is missing gets 404, and `Hang`
 /// nothing.
@@ -43,35 +45,35 @@ impl Script {
         let script = self.clone();
         let task = tokio::spawn(async move {
             loop {
-                let (mut stream, _) = listener.accept().await.unwrap();
-                let script = script.clone();
-                tokio::spawn(async move {
-                    let mut request = Vec::new();
-                    while !request.ends_with(b"\r\n\r\n") {
-                        match stream.read_u8().await {
-                            Ok(byte) => request.push(byte),
-                            Err(_) => return,
-                        }
-                    }
-                    let request = String::from_utf8(request).unwrap();
-                    let path = request.split(' ').nth(1).unwrap().to_owned();
-                    let answer = script.answers.lock().unwrap().get(path.as_str()).cloned();
-                    script.requests.lock().unwrap().push(request);
-                    let text = match answer {
-                        Some(Answer::Hang) => return std::future::pending().await,
-                        Some(Answer::Say(status, kind, body)) => format!(
-                            "HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n\
-                             connection: close\r\n\r\n{body}",
-                            body.len()
-                        ),
-                        None => "HTTP/1.1 404 X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-                            .to_owned(),
-                    };
-                    let _ = stream.write_all(text.as_bytes()).await;
-                });
+                let (stream, _) = listener.accept().await.unwrap();
+                tokio::spawn(script.clone().answer(stream));
             }
         });
         (url, task)
+    }
+
+    async fn answer(self, mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            match stream.read_u8().await {
+                Ok(byte) => request.push(byte),
+                Err(_) => return,
+            }
+        }
+        let request = String::from_utf8(request).unwrap();
+        let path = request.split(' ').nth(1).unwrap().to_owned();
+        let answer = self.answers.lock().unwrap().get(path.as_str()).cloned();
+        self.requests.lock().unwrap().push(request);
+        let (status, kind, body) = match answer {
+            Some(Answer::Hang) => return std::future::pending().await,
+            Some(Answer::Say(status, kind, body)) => (status, kind, body),
+            None => (404, "text/plain", String::new()),
+        };
+        let head = format!("HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\ncontent-length: ");
+        let text = format!("{head}{}\r\nconnection: close\r\n\r\n{body}", body.len());
+        if stream.write_all(text.as_bytes()).await.is_ok() {
+            let _ = stream.shutdown().await;
+        }
     }
 }
 
@@ -84,10 +86,13 @@ struct Polling {
 
 impl Polling {
     fn start(endpoints: Vec<String>, login: Option<Login>) -> Self {
+        Self::with(SourceSettings { endpoints, login, tls: None })
+    }
+
+    fn with(settings: SourceSettings) -> Self {
         let (observations, heard) = mpsc::channel(16);
         let (pace, paces) = watch::channel(Pace::Calm);
         let cancel = CancellationToken::new();
-        let settings = SourceSettings { endpoints, login, tls: None };
         let scope = Scope::new("service", "batman").ok();
         let task = tokio::spawn(run(settings, scope, observations, cancel.clone(), paces));
         Self { heard, pace, cancel, task }
