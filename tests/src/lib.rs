@@ -1,1 +1,8 @@
-//! tests of aya-db.
+//! Tests of aya-db. With the feature `libpq`, also what compares our parser with libpq's.
+
+#[cfg(feature = "libpq")]
+pub mod conninfo_judge;
+#[cfg(feature = "libpq")]
+pub mod conninfo_strings;
+#[cfg(feature = "libpq")]
+pub mod libpq;
