@@ -4,8 +4,11 @@ use super::run::{Finding, Source};
 
 /// The case files that no Rust file names, neither by themselves nor by a folder they lie in.
 pub(crate) fn check(sources: &[Source]) -> Vec<Finding> {
-    let code: Vec<&str> =
-        sources.iter().filter(|it| it.path.ends_with(".rs")).map(|it| &*it.text).collect();
+    let code: Vec<&str> = sources
+        .iter()
+        .filter(|it| it.path.starts_with("tests/") && it.path.ends_with(".rs"))
+        .map(|it| &*it.text)
+        .collect();
     let is_named = |words: &str| code.iter().any(|text| text.contains(words));
     sources
         .iter()
@@ -16,11 +19,17 @@ pub(crate) fn check(sources: &[Source]) -> Vec<Finding> {
         .collect()
 }
 
-/// `spec/a/b`, `spec/a` and the file's own name, of `tests/spec/a/b/case.toml`.
+/// What may stand for `tests/spec/a/b/case.toml` in code: a folder as `spec/a` or as the whole
+/// string `"a"`, or the file's own name.
 fn names(path: &str) -> Vec<String> {
     let parts: Vec<&str> = path.split('/').skip(1).collect();
-    let folders = (2..parts.len()).map(|length| parts[..length].join("/"));
-    folders.chain(parts.last().map(|name| (*name).to_owned())).collect()
+    let (file, folders) = parts.split_last().unwrap_or((&path, &[]));
+    let mut names = vec![(*file).to_owned()];
+    for length in 2..=folders.len() {
+        names.push(folders[..length].join("/"));
+        names.push(format!("\"{}\"", folders[1..length].join("/")));
+    }
+    names
 }
 
 #[cfg(test)]
@@ -35,9 +44,13 @@ mod tests {
     fn a_case_is_loaded_by_its_name_or_its_folder() {
         let sources = [
             source("tests/spec/topology/two.toml", ""),
+            source("tests/spec/route/one.toml", ""),
             source("tests/spec/uri.tsv", ""),
             source("tests/spec/lost/one.toml", ""),
-            source("tests/spec.rs", "run(\"spec/topology\"); include_str!(\"uri.tsv\")"),
+            source(
+                "tests/spec.rs",
+                "run(\"spec/topology\"); run(\"route\"); include_str!(\"uri.tsv\")",
+            ),
         ];
         let lost = "tests/spec/lost/one.toml: no test loads this case";
         assert_eq!(check(&sources), [Finding::Error(lost.to_owned())]);
