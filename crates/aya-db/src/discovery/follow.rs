@@ -40,6 +40,10 @@ pub(super) async fn follow<S: Store>(
 }
 
 /// One range and the watch that follows it, to the error that ends it.
+///
+/// The watch is opened before the range is told: etcd brings a watch that begins in the past up
+/// to date only ten times a second (`syncWatchersLoop` of its `mvcc` package), and a change in
+/// between would be told that late.
 async fn round<S: Store>(
     store: &S,
     scope: &Scope,
@@ -52,11 +56,11 @@ async fn round<S: Store>(
         Err(error) => return Ok(error),
     };
     let mut keys = Keys::new(scope, range);
-    tell(store, scope, &keys, teller).await?;
     let mut watch = match store.watch(&prefix, keys.revision()).await {
         Ok(watch) => watch,
         Err(error) => return Ok(error),
     };
+    tell(store, scope, &keys, teller).await?;
     loop {
         match watch.next().await {
             Ok(batch) => keys.apply(batch),
