@@ -16,19 +16,22 @@ impl AddAssign for Count {
     }
 }
 
-/// The sum over every summary line in `output`.
+/// The sum over the summaries of nextest, or, where there are none, over those of libtest.
+///
+/// A failing test's own output, which nextest repeats, ends with a line of libtest as well.
 pub(crate) fn count(output: &str) -> Count {
-    let mut sum = Count::default();
+    let mut nextest = None::<Count>;
+    let mut libtest = Count::default();
     for line in output.lines() {
-        if let Some((_, tail)) =
-            line.split_once("tests run:").or_else(|| line.split_once("test run:"))
-        {
-            sum += fields(tail, ',');
+        let of_nextest =
+            line.split_once("tests run:").or_else(|| line.split_once("test run:")).map(|it| it.1);
+        if let Some(tail) = of_nextest.filter(|_| line.trim_start().starts_with("Summary [")) {
+            *nextest.get_or_insert_default() += fields(tail, ',');
         } else if let Some((_, tail)) = line.split_once("test result:") {
-            sum += fields(tail.split_once('.').map_or(tail, |(_, counts)| counts), ';');
+            libtest += fields(tail.split_once('.').map_or(tail, |(_, counts)| counts), ';');
         }
     }
-    sum
+    nextest.unwrap_or(libtest)
 }
 
 /// The counts of `12 passed (1 slow), 1 failed, 1 timed out, 3 skipped`.
@@ -51,11 +54,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn summaries_of_both_runners_are_added_up() {
-        let output = "     Summary [   0.2s] 15 tests run: 12 passed (1 slow), 1 failed, 2 timed out, 3 skipped\n\
-             test result: FAILED. 4 passed; 1 failed; 0 ignored; finished in 0.00s\n\
-             Summary [ 0.1s] 1 test run: 1 passed, 0 skipped\n";
-        assert_eq!(count(output), Count { passed: 17, failed: 4 });
+    fn a_failing_tests_own_summary_is_not_counted_again() {
+        let output = "    test result: FAILED. 0 passed; 1 failed; 0 ignored; finished in 0.00s\n\
+             \x20    Summary [   0.2s] 15 tests run: 12 passed (1 slow), 1 failed, 2 timed out, 3 skipped\n";
+        assert_eq!(count(output), Count { passed: 12, failed: 3 });
+        assert_eq!(count(" Summary [ 0.1s] 1 test run: 1 passed"), Count { passed: 1, failed: 0 });
+    }
+
+    #[test]
+    fn the_doctests_of_every_crate_are_added_up() {
+        let output = "test result: FAILED. 4 passed; 1 failed; 0 ignored; finished in 0.00s\n\
+             test result: ok. 2 passed; 0 failed; 0 ignored; finished in 0.00s\n";
+        assert_eq!(count(output), Count { passed: 6, failed: 1 });
     }
 
     #[test]

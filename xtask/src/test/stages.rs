@@ -72,7 +72,10 @@ impl Shell<'_> {
     fn cargo(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("cargo");
         command.args(arguments).current_dir(self.root).env("PATH", &self.path);
-        command.env("CARGO_TERM_COLOR", "never").envs(self.servers.iter().cloned());
+        command
+            .env("CARGO_TERM_COLOR", "never")
+            .env("RUST_BACKTRACE", "0")
+            .envs(self.servers.iter().cloned());
         command
     }
 
@@ -82,10 +85,11 @@ impl Shell<'_> {
     }
 }
 
-/// The tests that start real clusters: the target `live`, the testkit's own, and the examples.
+/// The tests that start real servers: the target `live`, the testkit's own, the examples, and unit
+/// tests whose name begins with `live_`.
 /// nextest refuses a filter that names a binary which does not exist.
 fn live_filter(root: &Path) -> String {
-    let mut filter = "package(aya-examples) | (package(aya-testkit) & kind(test))".to_owned();
+    let mut filter = LIVE.to_owned();
     if metadata::read(root).is_ok_and(|it| it.has_target("aya-tests", "live")) {
         filter.push_str(" | (package(aya-tests) & binary(live))");
     }
@@ -147,6 +151,9 @@ pub(crate) fn variables(output: &str) -> Vec<(String, String)> {
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect()
 }
+
+const LIVE: &str =
+    "package(aya-examples) | (package(aya-testkit) & kind(test)) | test(/(^|::)live_/)";
 
 #[cfg(test)]
 mod tests {
