@@ -11,6 +11,7 @@ pub(crate) struct Etcd {
     args: Vec<Vec<String>>,
     children: Vec<Option<Child>>,
     endpoints: Vec<String>,
+    health: Vec<String>,
 }
 
 /// The etcd that the test kit installs.
@@ -26,24 +27,30 @@ fn port() -> u16 {
 
 impl Etcd {
     pub(crate) async fn start(count: usize, extra: &[&str]) -> Self {
+        Self::start_with("http", count, extra).await
+    }
+
+    /// `scheme` is that of the clients' URLs; `https` needs certificates among the arguments.
+    pub(crate) async fn start_with(scheme: &str, count: usize, extra: &[&str]) -> Self {
         let folder =
             std::env::temp_dir().join(format!("aya-etcd-{}-{}", std::process::id(), port()));
         std::fs::create_dir_all(&folder).unwrap();
-        let ports: Vec<_> = (0..count).map(|_| (port(), port())).collect();
+        let ports: Vec<_> = (0..count).map(|_| (port(), port(), port())).collect();
         let initial: Vec<_> = ports
             .iter()
             .enumerate()
-            .map(|(i, (_, peer))| format!("n{i}=http://127.0.0.1:{peer}"))
+            .map(|(i, (_, peer, _))| format!("n{i}=http://127.0.0.1:{peer}"))
             .collect();
         let args = ports
             .iter()
             .enumerate()
-            .map(|(i, (client, peer))| {
+            .map(|(i, (client, peer, health))| {
                 let mut args: Vec<String> = vec![
                     format!("--name=n{i}"),
                     format!("--data-dir={}", folder.join(format!("n{i}")).display()),
-                    format!("--listen-client-urls=http://127.0.0.1:{client}"),
-                    format!("--advertise-client-urls=http://127.0.0.1:{client}"),
+                    format!("--listen-client-urls={scheme}://127.0.0.1:{client}"),
+                    format!("--advertise-client-urls={scheme}://127.0.0.1:{client}"),
+                    format!("--listen-metrics-urls=http://127.0.0.1:{health}"),
                     format!("--listen-peer-urls=http://127.0.0.1:{peer}"),
                     format!("--initial-advertise-peer-urls=http://127.0.0.1:{peer}"),
                     format!("--initial-cluster={}", initial.join(",")),
@@ -53,8 +60,9 @@ impl Etcd {
                 args
             })
             .collect();
-        let endpoints = ports.iter().map(|(client, _)| format!("127.0.0.1:{client}")).collect();
-        let mut etcd = Self { folder, args, children: vec![], endpoints };
+        let endpoints = ports.iter().map(|(client, _, _)| format!("127.0.0.1:{client}")).collect();
+        let health = ports.iter().map(|(_, _, health)| format!("127.0.0.1:{health}")).collect();
+        let mut etcd = Self { folder, args, children: vec![], endpoints, health };
         for i in 0..count {
             etcd.children.push(None);
             etcd.launch(i);
@@ -91,7 +99,7 @@ impl Etcd {
     }
 
     fn is_healthy(&self, i: usize) -> bool {
-        let Ok(mut stream) = TcpStream::connect(&self.endpoints[i]) else { return false };
+        let Ok(mut stream) = TcpStream::connect(&self.health[i]) else { return false };
         let mut answer = String::new();
         stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
         stream.write_all(b"GET /health HTTP/1.0\r\n\r\n").is_ok()

@@ -1,6 +1,7 @@
 //! Against real members of etcd.
 
 mod cluster;
+mod tls;
 
 use std::time::{Duration, Instant};
 
