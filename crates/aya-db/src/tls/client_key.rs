@@ -11,6 +11,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::sign::CertifiedKey;
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 use aya_db_core::conninfo::{FileChoice, Secret, SslCertMode, TlsSettings};
 
@@ -37,10 +38,24 @@ pub(super) fn load_client_key(
         return Err(TlsError::content(CERT, cert_path, "there is no private key for it"));
     };
     let key = read_key(key_path, settings.key_password.as_ref().map(Secret::expose))?;
-    CertifiedKey::from_der(chain, key, provider).map(|key| Some(Arc::new(key))).map_err(|error| {
-        let reason = format!("it does not go with \"{}\": {error}", cert_path.display());
-        TlsError::content(KEY, key_path, reason)
-    })
+    let mismatch = |reason: String| {
+        TlsError::content(KEY, key_path, format!("for \"{}\": {reason}", cert_path.display()))
+    };
+    let signer =
+        provider.key_provider.load_private_key(key).map_err(|error| mismatch(error.to_string()))?;
+    match (signer.public_key(), own_key(&chain)) {
+        (Some(ours), Some(theirs)) if *ours == *theirs => {
+            Ok(Some(Arc::new(CertifiedKey::new(chain, signer))))
+        }
+        _ => Err(mismatch("it is the key of another certificate".to_owned())),
+    }
+}
+
+/// The public key in the first certificate. rustls would read it for itself, but refuses
+/// version 1 certificates, which PostgreSQL takes.
+fn own_key(chain: &[CertificateDer<'_>]) -> Option<Vec<u8>> {
+    let (_, parsed) = X509Certificate::from_der(chain.first()?).ok()?;
+    Some(parsed.public_key().raw.to_vec())
 }
 
 /// The file and its chain; `None` if none is named and there is none at the usual place.

@@ -34,6 +34,9 @@ mod signature;
 mod trust;
 mod verifier;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use self::attempt::{TlsAttempt, attempts};
 pub(crate) use self::context::TlsContext;
 pub(crate) use self::error::TlsError;

@@ -123,7 +123,7 @@ fn explain(error: io::Error, host: &str, context: &TlsContext) -> TlsError {
         return TlsError::WrongName { host, source: mismatch.clone() };
     }
     match found {
-        Some(source @ Error::InvalidCertificate(_)) => {
+        Some(source @ (Error::InvalidCertificate(_) | Error::InvalidCertRevocationList(_))) => {
             TlsError::Certificate { host, roots: context.origin(), source }
         }
         Some(source) => TlsError::Handshake { host, source },
