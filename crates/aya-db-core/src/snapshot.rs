@@ -161,7 +161,8 @@ pub struct Node {
     pub reported_by: BTreeSet<Source>,
     /// When it was last suspected or found silent, until it answers.
     pub suspected_at: Option<Moment>,
-    /// The generation of its pooled connections: rises when its role or its run changes.
+    /// The generation of its pooled connections: rises when its run changes and when a primary
+    /// is found to be one no longer, or a stale one. A promotion leaves it: sessions survive that.
     pub generation: Generation,
 }
 

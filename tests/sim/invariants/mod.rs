@@ -4,6 +4,7 @@ use aya_db_core::observation::Observation;
 use aya_db_core::snapshot::ClusterSnapshot;
 
 mod confirmed_leader_has_answered;
+mod connections_survive_promotions_only;
 mod generations_never_fall;
 mod highest_timeline_never_falls;
 mod one_leader_at_most;
@@ -20,6 +21,7 @@ pub(crate) struct Fold<'a> {
 /// Checks all of them.
 pub(crate) fn check(fold: &Fold<'_>) -> Result<(), String> {
     confirmed_leader_has_answered::check(fold)?;
+    connections_survive_promotions_only::check(fold)?;
     generations_never_fall::check(fold)?;
     highest_timeline_never_falls::check(fold)?;
     one_leader_at_most::check(fold)?;

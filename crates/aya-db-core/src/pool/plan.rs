@@ -17,7 +17,7 @@ pub enum Command {
 /// Why the connections of a node are closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FlushReason {
-    /// The node's generation rose: another role or another run of its server.
+    /// The node's generation rose: another run of its server, or a primary no more.
     GenerationRose,
     /// The node is no longer part of the cluster.
     Removed,

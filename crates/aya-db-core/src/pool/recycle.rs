@@ -86,7 +86,7 @@ pub enum Recycled {
 pub enum DiscardReason {
     /// Its socket is closed.
     Closed,
-    /// Its node changed its role or its run since.
+    /// Its node runs anew, or stopped being the primary, since.
     StaleGeneration,
     /// Requests are not answered yet: their answers would go to the next user.
     Busy,

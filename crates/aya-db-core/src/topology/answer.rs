@@ -128,14 +128,20 @@ impl Draft {
         }
     }
 
-    /// Connections made under another role or another run of the server are worth nothing.
+    /// Connections to another run of the server are dead, and those to a primary that is none any
+    /// more must not be used. A promotion ends nothing: the sessions of the standby live on and
+    /// may write from then on.
     fn settle_role(&mut self, id: &NodeId, role: NodeRole, was: &Node) {
         let Some(node) = self.snapshot.nodes.get_mut(id) else { return };
         node.role = role;
         node.answered_role = role;
-        let other_role = was.answered_role != NodeRole::Unknown && was.answered_role != role;
+        let fallen = match was.answered_role {
+            NodeRole::Unknown => false,
+            NodeRole::Standby => role == NodeRole::StalePrimary,
+            NodeRole::Primary | NodeRole::StalePrimary => role != was.answered_role,
+        };
         let other_run = was.incarnation.is_some() && was.incarnation != node.incarnation;
-        if other_role || other_run {
+        if fallen || other_run {
             node.generation = node.generation.next();
         }
     }
