@@ -123,7 +123,8 @@ impl PatroniCluster {
         None
     }
 
-    /// Waits until a node leads and accepts writes.
+    /// Waits until a node leads and its server is out of recovery. When synchronous, a commit may
+    /// still wait for a standby.
     ///
     /// # Errors
     /// When none does in time; the end of every log is in the error.
@@ -131,7 +132,8 @@ impl PatroniCluster {
         self.wait_leader_other_than("", within).await
     }
 
-    /// Waits until a node that is not called `old` leads and accepts writes.
+    /// Waits until a node that is not called `old` leads and its server is out of
+    /// recovery.
     ///
     /// # Errors
     /// When none does in time; the end of every log is in the error.
@@ -139,8 +141,8 @@ impl PatroniCluster {
         let found = until("a leader", within, async || {
             for node in self.nodes.iter().filter(|node| node.name() != old) {
                 let leads = node.answer().await.is_ok_and(|answer| leads(&answer));
-                let write = "SELECT pg_is_in_recovery()";
-                if leads && let Ok(rows) = sql(&node.superuser_conninfo(), write).await {
+                let query = "SELECT pg_is_in_recovery()";
+                if leads && let Ok(rows) = sql(&node.superuser_conninfo(), query).await {
                     let primary = rows == [[Some("f".to_owned())]];
                     return Ok(primary.then(|| node.name().to_owned()));
                 }

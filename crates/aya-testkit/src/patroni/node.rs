@@ -121,7 +121,10 @@ impl Node {
         self.spawn()
     }
 
-    /// Cuts the node off from the other nodes and from etcd; its clients still reach it.
+    /// Cuts the node off from etcd, and the other nodes off from it; its clients still reach it.
+    ///
+    /// What the node itself asks of the others goes through their fronts and is not cut: to stop
+    /// a standby's streaming, cut [`peers`](Self::peers) of its leader.
     pub fn isolate(&self) {
         for lane in [self.postgres_front.peers(), self.rest_front.peers()] {
             lane.cut();
@@ -129,8 +132,7 @@ impl Node {
         self.etcd_links.iter().for_each(FaultProxy::cut);
     }
 
-    /// Makes the node silent to the other nodes, and etcd silent to it; its clients still reach
-    /// it.
+    /// As [`isolate`](Self::isolate), but the links fall silent instead of closing.
     pub fn isolate_silently(&self) {
         for lane in [self.postgres_front.peers(), self.rest_front.peers()] {
             lane.black_hole();
