@@ -1,0 +1,164 @@
+//! One connection, as the rest of the driver holds it.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+use tokio_postgres::{Client, Statement};
+
+use aya_db_core::pool::{Connection, Openness, TransactionStatus};
+use aya_db_core::{Generation, NodeId};
+
+use super::state::{LinkState, Severed};
+use super::statements::Statements;
+use crate::connect::Dialled;
+
+/// One authenticated connection to one server.
+pub(crate) struct Link {
+    client: Client,
+    handle: LinkHandle,
+    facts: LinkFacts,
+    dialled: Dialled,
+    statements: Statements,
+    idle_since: Mutex<Instant>,
+}
+
+/// What was true of the server when the connection was made.
+#[derive(Debug, Clone)]
+pub(crate) struct LinkFacts {
+    /// The server.
+    pub(crate) node: NodeId,
+    /// The generation of its connections.
+    pub(crate) generation: Generation,
+    /// Since when this connection stands.
+    pub(crate) made_at: Instant,
+    /// `in_hot_standby`.
+    pub(crate) in_recovery: bool,
+    /// `default_transaction_read_only`.
+    pub(crate) default_read_only: bool,
+}
+
+/// What it takes to watch a connection and to end it from outside.
+#[derive(Debug, Clone)]
+pub(crate) struct LinkHandle {
+    state: Arc<LinkState>,
+    driver: AbortHandle,
+}
+
+/// The amount of work that a connection had sent at some moment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mark {
+    works: u64,
+    copies: u64,
+}
+
+impl Link {
+    pub(crate) fn new(
+        client: Client,
+        state: Arc<LinkState>,
+        driver: AbortHandle,
+        facts: LinkFacts,
+        dialled: Dialled,
+    ) -> Self {
+        let idle_since = Mutex::new(facts.made_at);
+        let handle = LinkHandle { state, driver };
+        Self { client, handle, facts, dialled, statements: Statements::new(), idle_since }
+    }
+
+    pub(crate) const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(crate) const fn facts(&self) -> &LinkFacts {
+        &self.facts
+    }
+
+    pub(crate) const fn node(&self) -> &NodeId {
+        &self.facts.node
+    }
+
+    /// The address at which the server was reached; a cancel request must go to the same one.
+    pub(crate) const fn dialled(&self) -> &Dialled {
+        &self.dialled
+    }
+
+    pub(crate) fn state(&self) -> &LinkState {
+        &self.handle.state
+    }
+
+    pub(crate) const fn handle(&self) -> &LinkHandle {
+        &self.handle
+    }
+
+    /// The statement prepared for `sql`, from the cache or from the server.
+    ///
+    /// Dropped midway, the server prepares it all the same and nobody keeps it.
+    pub(crate) async fn prepare(&self, sql: &str) -> Result<Statement, tokio_postgres::Error> {
+        if let Some(statement) = self.statements.get(sql) {
+            return Ok(statement);
+        }
+        let statement = self.client.prepare(sql).await?;
+        self.statements.put(sql, statement.clone());
+        Ok(statement)
+    }
+
+    /// Drops what was prepared for `sql`, since the server no longer knows it or its plan.
+    pub(crate) fn forget(&self, sql: &str) {
+        self.statements.forget(sql);
+        self.client.clear_type_cache();
+    }
+
+    /// Notes how much work has been sent so far.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark { works: self.state().works_sent(), copies: self.state().copies_ended() }
+    }
+
+    /// Whether work has been sent since `mark`.
+    pub(crate) fn sent_since(&self, mark: Mark) -> bool {
+        self.state().works_sent() != mark.works
+    }
+
+    /// Whether COPY data has been declared complete since `mark`.
+    pub(crate) fn copy_ended_since(&self, mark: Mark) -> bool {
+        self.state().copies_ended() != mark.copies
+    }
+
+    /// Notes that the connection goes back to the pool now.
+    pub(crate) fn rest(&self) {
+        *self.idle_since.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// What the pool must know to decide whether it may be handed out again.
+    pub(crate) fn pooled(&self) -> Connection {
+        let idle_since = *self.idle_since.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = self.state();
+        let closed = state.end().is_some() || self.client.is_closed();
+        Connection {
+            open: if closed { Openness::Closed } else { Openness::Open },
+            made_under: self.facts.generation,
+            status: TransactionStatus::from_byte(state.status()),
+            outstanding: u32::try_from(state.works_outstanding()).unwrap_or(u32::MAX),
+            age: self.facts.made_at.elapsed(),
+            idle: idle_since.elapsed(),
+        }
+    }
+}
+
+impl LinkHandle {
+    pub(crate) fn state(&self) -> &LinkState {
+        &self.state
+    }
+
+    /// Ends the connection now. What had been sent is certain once [`LinkState::ended`] resolves.
+    pub(crate) fn sever(&self, reason: Severed) {
+        self.state.set_severed(reason);
+        self.driver.abort();
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link").field("facts", &self.facts).finish_non_exhaustive()
+    }
+}
