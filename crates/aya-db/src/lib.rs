@@ -1,12 +1,75 @@
-//! aya-db
+//! A PostgreSQL driver that survives a failover.
+//!
+//! [`Cluster`] is the handle to all servers of a cluster. It knows who leads, waits while nobody
+//! does, runs again what can safely be run again, and says of everything else what became of it
+//! ([`Fate`]).
+//!
+//! ```no_run
+//! use aya_db::Cluster;
+//!
+//! # async fn example() -> Result<(), aya_db::Error> {
+//! let cluster = Cluster::connect("host=db1,db2,db3 user=app dbname=shop").await?;
+//! let rows = cluster.query("select id, name from items where price < $1", &[&10_i64]).await?;
+//! for row in rows {
+//!     println!("{}: {}", row.get::<_, i64>("id"), row.get::<_, &str>("name"));
+//! }
+//! # Ok(()) }
+//! ```
+//!
+//! Rows and types are [`tokio_postgres`]'s own. Connection strings are libpq's, with parameters of
+//! our own beside them. The cargo feature `etcd` adds leader discovery through etcd; building it
+//! runs `protoc`.
+//!
+//! ```text
+//! Cluster -> View -> execute (the one loop) -> pool -> link -> tokio-postgres on a watched stream
+//!                        ^                      ^
+//!                        +-- aya-db-core -------+-- monitor <- etcd, Patroni, the servers
+//! ```
 
-#[expect(dead_code, unused_imports, reason = "the monitor and the pool that use it follow")]
+mod builder;
+mod canceller;
+mod clock;
+mod cluster;
 mod connect;
-#[cfg_attr(not(test), expect(dead_code, reason = "the monitor that runs the sources follows"))]
+mod copy;
+mod core;
 mod discovery;
-#[expect(dead_code, reason = "the pool that uses it follows")]
+mod error;
+mod events;
+mod execute;
+mod failed;
 mod failure;
-#[expect(dead_code, unused_imports, reason = "the pool that uses it follows")]
 mod link;
-#[expect(dead_code, unused_imports, reason = "channel binding alone is left to use")]
+mod listen;
+mod metrics;
+mod monitor;
+mod options;
+mod pool;
+mod sql;
+mod statement;
+mod surroundings;
+mod talk;
 mod tls;
+mod transaction;
+mod view;
+
+pub use aya_db_core::failure::FailureKind;
+pub use aya_db_core::route::Intent;
+pub use aya_db_core::snapshot::{ClusterSnapshot, Leadership};
+pub use aya_db_core::topology::ClusterEvent;
+pub use aya_db_core::{Fate, Generation, Lsn, Moment, NodeId, Timeline, retry};
+pub use tokio_postgres::error::DbError;
+pub use tokio_postgres::{Column, Notification, Row, SimpleQueryMessage, types};
+
+pub use self::builder::ClusterBuilder;
+pub use self::canceller::Canceller;
+pub use self::cluster::Cluster;
+pub use self::copy::{CopyIn, CopyOut};
+pub use self::error::{Attempt, Error};
+pub use self::events::Events;
+pub use self::listen::{Listener, Signal};
+pub use self::options::{CallOptions, IsolationLevel, TransactionOptions};
+pub use self::pool::PoolStatus;
+pub use self::sql::{Prepared, Sql};
+pub use self::transaction::Transaction;
+pub use self::view::View;

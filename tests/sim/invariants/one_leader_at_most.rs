@@ -1,6 +1,7 @@
 //! A session that needs the leader is sent to the confirmed one, or to nobody.
 
-use aya_db_core::route::{Intent, LagLimits, select};
+use aya_db_core::conninfo::LagLimits;
+use aya_db_core::route::{Intent, select};
 use aya_db_core::snapshot::NodeRole;
 
 use super::Fold;

@@ -14,7 +14,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use aya_db_core::route::{Intent, LagLimits, Selection, select};
+use aya_db_core::conninfo::LagLimits;
+use aya_db_core::route::{Intent, Selection, select};
 use aya_db_core::snapshot::{ClusterSnapshot, Health, Leadership, Node, NodeRole, SourceState};
 use aya_db_core::topology::{Folded, Pace, ProbeSettings, changed, probe_plan};
 use aya_db_core::{Moment, NodeId};

@@ -19,6 +19,17 @@ pub struct HostSpec {
 }
 
 impl HostSpec {
+    /// A server that the string does not name, known by its address alone; it is let in by the
+    /// password of `like`.
+    pub(super) fn discovered(node: &NodeId, like: &Self) -> Self {
+        Self {
+            host: node.host().to_owned(),
+            hostaddr: None,
+            port: node.port(),
+            password: like.password.clone(),
+        }
+    }
+
     /// The name, address or socket directory; the address, if only that is given.
     pub fn host(&self) -> &str {
         &self.host

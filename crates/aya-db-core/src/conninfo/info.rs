@@ -19,6 +19,7 @@ use super::tls::TlsSettings;
 use super::value::Given;
 use super::warning::Warning;
 use super::{passfile, resolve::resolve};
+use crate::NodeId;
 
 /// Everything that a connection needs to know, checked and typed. Cheap enough to clone, and
 /// neither `Debug` nor [`ConnInfo::redacted`] shows a secret.
@@ -115,6 +116,13 @@ impl ConnInfo {
             silence_timeout: time("silence_timeout", millisecond, 1_500 * millisecond)?,
             warnings,
         })
+    }
+
+    /// How to reach a node: as the string says, or, for a node that only a source names, at its
+    /// address with the first server's password.
+    pub fn host_of(&self, node: &NodeId) -> HostSpec {
+        let named = self.hosts.iter().find(|host| host.node_id() == *node);
+        named.cloned().unwrap_or_else(|| HostSpec::discovered(node, &self.hosts[0]))
     }
 
     /// The servers, at least one, in the order given.

@@ -51,7 +51,6 @@ impl PoolSettings {
 
 /// How far a standby may lag and still get reads; `None` is no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
 pub struct LagLimits {
     /// In bytes of log (`max_lag_bytes`).
     pub bytes: Option<u64>,

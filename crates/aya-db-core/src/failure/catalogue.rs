@@ -41,7 +41,7 @@ const fn e(
     Entry { kind, code, title, cause, remedy }
 }
 
-static ENTRIES: [Entry; 48] = [
+static ENTRIES: [Entry; 49] = [
     e(
         FailureKind::NameResolution,
         "AYA-1001",
@@ -432,6 +432,14 @@ static ENTRIES: [Entry; 48] = [
         "A transaction that is already closed, or COPY data out of order.",
         "Correct the order of calls.",
     ),
+    e(
+        FailureKind::Configuration,
+        "AYA-5005",
+        "the connection string cannot be used",
+        "It breaks the grammar, names an unknown parameter, gives one a value that it cannot have, \
+         or names a file that cannot be read. The error says which part, and what would be right.",
+        "Correct that part; `docs/parameters.md` lists every parameter.",
+    ),
 ];
 
 #[cfg(test)]
@@ -443,7 +451,7 @@ mod tests {
         for (position, entry) in catalogue().iter().enumerate() {
             assert_eq!(entry.kind as usize, position, "{}", entry.code);
         }
-        assert_eq!(catalogue().last().map(|entry| entry.kind), Some(FailureKind::Usage));
+        assert_eq!(catalogue().last().map(|entry| entry.kind), Some(FailureKind::Configuration));
     }
 
     #[test]

@@ -198,7 +198,9 @@ fn proof_of(cause: &Cause) -> Proof {
         | Cause::Refused
         | Cause::Protocol
         | Cause::Authentication
-        | Cause::Client(ClientFault::Parameters | ClientFault::Usage)
+        | Cause::Client(
+            ClientFault::Parameters | ClientFault::Usage | ClientFault::Configuration,
+        )
         | Cause::NoLeader
         | Cause::PoolExhausted
         | Cause::BreakerOpen
@@ -266,6 +268,7 @@ fn kind_of(facts: &Facts) -> FailureKind {
         Cause::Client(ClientFault::Decode) => FailureKind::RowConversion,
         Cause::Client(ClientFault::RowCount) => FailureKind::RowCount,
         Cause::Client(ClientFault::Usage) => FailureKind::Usage,
+        Cause::Client(ClientFault::Configuration) => FailureKind::Configuration,
         Cause::NoLeader => FailureKind::NoLeader,
         Cause::PoolExhausted => FailureKind::PoolExhausted,
         Cause::BreakerOpen => FailureKind::BreakerOpen,
@@ -398,6 +401,7 @@ fn suspicion_of(facts: &Facts, kind: FailureKind) -> Option<Suspicion> {
         | FailureKind::ParameterConversion
         | FailureKind::RowConversion
         | FailureKind::RowCount
-        | FailureKind::Usage => None,
+        | FailureKind::Usage
+        | FailureKind::Configuration => None,
     }
 }

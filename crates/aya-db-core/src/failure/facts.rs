@@ -239,6 +239,8 @@ pub enum ClientFault {
     RowCount,
     /// The call is not allowed here: COPY data out of order, a closed transaction.
     Usage,
+    /// The connection string, or a file that it names, cannot be used.
+    Configuration,
 }
 
 /// The command tag that answers a COMMIT.

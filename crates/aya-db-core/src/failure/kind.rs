@@ -104,6 +104,8 @@ pub enum FailureKind {
     RowCount,
     /// The call is not allowed in this state.
     Usage,
+    /// The connection string, or a file that it names, cannot be used.
+    Configuration,
 }
 
 /// Whether a failure of a kind passes by itself.
@@ -177,7 +179,8 @@ impl FailureKind {
             | Self::ParameterConversion
             | Self::RowConversion
             | Self::RowCount
-            | Self::Usage => Persistence::Permanent,
+            | Self::Usage
+            | Self::Configuration => Persistence::Permanent,
         }
     }
 }

@@ -294,7 +294,8 @@ const fn step(kind: FailureKind) -> Option<(Wait, Target)> {
         | FailureKind::ParameterConversion
         | FailureKind::RowConversion
         | FailureKind::RowCount
-        | FailureKind::Usage => None,
+        | FailureKind::Usage
+        | FailureKind::Configuration => None,
     }
 }
 

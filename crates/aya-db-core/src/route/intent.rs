@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::conninfo::TargetSessionAttrs;
+
 /// Which server a session needs; the meanings are those of libpq's `target_session_attrs`
 /// (PostgreSQL documentation, "Parameter Key Words"), and prefer-primary is ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -27,6 +29,30 @@ impl Intent {
     /// Whether only the leader will do.
     pub const fn needs_leader(self) -> bool {
         matches!(self, Self::ReadWrite | Self::Primary)
+    }
+
+    /// The intent of work whose write a server has just refused (25006): where several servers
+    /// would have done, only the leader will from now on.
+    #[must_use]
+    pub const fn after_refused_write(self) -> Self {
+        match self {
+            Self::Any | Self::PreferPrimary | Self::PreferStandby => Self::Primary,
+            Self::ReadWrite | Self::ReadOnly | Self::Primary | Self::Standby => self,
+        }
+    }
+}
+
+impl From<TargetSessionAttrs> for Intent {
+    fn from(wanted: TargetSessionAttrs) -> Self {
+        match wanted {
+            TargetSessionAttrs::Any => Self::Any,
+            TargetSessionAttrs::ReadWrite => Self::ReadWrite,
+            TargetSessionAttrs::ReadOnly => Self::ReadOnly,
+            TargetSessionAttrs::Primary => Self::Primary,
+            TargetSessionAttrs::Standby => Self::Standby,
+            TargetSessionAttrs::PreferStandby => Self::PreferStandby,
+            TargetSessionAttrs::PreferPrimary => Self::PreferPrimary,
+        }
     }
 }
 

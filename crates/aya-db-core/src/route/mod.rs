@@ -9,9 +9,11 @@
 //! session opens, and has the last word.
 
 mod accept;
+mod hope;
 mod intent;
 mod select;
 
 pub use self::accept::{Refusal, SessionFacts, accepts};
+pub use self::hope::is_hopeless;
 pub use self::intent::Intent;
-pub use self::select::{LagLimits, RouteReason, Selection, select};
+pub use self::select::{RouteReason, Selection, is_settled, select};

@@ -1,21 +1,12 @@
 //! Which servers to try for a session, in which order.
 
 use std::fmt;
-use std::time::Duration;
 
 use crate::NodeId;
+use crate::conninfo::LagLimits;
 use crate::observation::{MemberRole, Unreachable};
 use crate::route::Intent;
 use crate::snapshot::{ClusterSnapshot, Health, Node, NodeRole};
-
-/// How far behind a standby may be and still serve reads; `None` sets no limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct LagLimits {
-    /// In bytes of the write-ahead log.
-    pub bytes: Option<u64>,
-    /// In the age of the newest replayed commit.
-    pub age: Option<Duration>,
-}
 
 /// Where to go.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -87,6 +78,14 @@ pub fn select(
         selection.say(None, format!("no server for {intent} now: wait for a change"));
     }
     selection
+}
+
+/// Whether the first round of questions is over: a leader is known, or every server has been
+/// asked. Before, a session that any server may serve waits a moment rather than be led by the
+/// alphabet.
+pub fn is_settled(snapshot: &ClusterSnapshot) -> bool {
+    snapshot.leadership.confirmed().is_some()
+        || snapshot.nodes.values().all(|node| node.health != Health::Untried)
 }
 
 impl Selection {

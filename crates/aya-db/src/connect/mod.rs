@@ -16,8 +16,7 @@ mod transport;
 
 pub(crate) use self::authenticate::Label;
 pub(crate) use self::cancel::cancel;
-pub(crate) use self::dial::{Address, Dialled, dial, resolve};
+pub(crate) use self::dial::{Address, Dialled, dial};
 pub(crate) use self::failure::{ConnectCause, ConnectFailure};
 pub(crate) use self::open::open;
 pub(crate) use self::session::Session;
-pub(crate) use self::transport::Transport;

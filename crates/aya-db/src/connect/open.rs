@@ -31,7 +31,10 @@ pub(crate) async fn open(
 ) -> Result<Link, ConnectFailure> {
     let started = Instant::now();
     let node = label.node.clone();
-    open_any(session, host, label, deadline).await.map_err(|(stage, cause)| ConnectFailure {
+    // On the heap: TLS and authentication are large, and every statement's future would hold room
+    // for them.
+    let opened = Box::pin(open_any(session, host, label, deadline)).await;
+    opened.map_err(|(stage, cause)| ConnectFailure {
         node,
         stage,
         cause,

@@ -6,6 +6,7 @@ use tokio_postgres::{Config, config};
 
 use aya_db_core::conninfo::{ChannelBinding, ConnInfo, HostSpec};
 
+use crate::discovery::{SourceSettings, read_settings};
 use crate::tls::{Established, TlsContext, TlsError};
 
 /// How long an address may take that `connect_timeout=0` gives no limit of its own: the deadline
@@ -17,12 +18,52 @@ const UNLIMITED: Duration = Duration::from_secs(24 * 3600);
 pub(crate) struct Session {
     info: ConnInfo,
     tls: TlsContext,
+    etcd: SourceSettings,
+    patroni: SourceSettings,
+}
+
+/// Why the files that a connection string names cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SessionError {
+    /// One of the `ssl*` parameters.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// A file for a source.
+    #[error("{source_name}'s file {problem}")]
+    SourceFile { source_name: &'static str, problem: String },
+    /// etcd is asked for, and this build has none.
+    #[error(
+        "etcd_endpoints needs the cargo feature `etcd` of aya-db, which this program was built \
+         without"
+    )]
+    NoEtcd,
 }
 
 impl Session {
-    pub(crate) fn new(info: ConnInfo) -> Result<Self, TlsError> {
+    /// Reads the files. It blocks on the file system.
+    pub(crate) fn new(info: ConnInfo) -> Result<Self, SessionError> {
         let tls = TlsContext::load(info.tls())?;
-        Ok(Self { info, tls })
+        let read = |source_name, store| {
+            read_settings(store)
+                .map_err(|problem| SessionError::SourceFile { source_name, problem })
+        };
+        let etcd = read("etcd", &info.cluster().etcd)?;
+        let patroni = read("patroni", &info.cluster().patroni)?;
+        if !etcd.endpoints.is_empty() && !cfg!(feature = "etcd") {
+            return Err(SessionError::NoEtcd);
+        }
+        Ok(Self { info, tls, etcd, patroni })
+    }
+
+    /// How to reach etcd.
+    #[cfg(feature = "etcd")]
+    pub(crate) const fn etcd(&self) -> &SourceSettings {
+        &self.etcd
+    }
+
+    /// How to reach Patroni's REST interfaces.
+    pub(crate) const fn patroni(&self) -> &SourceSettings {
+        &self.patroni
     }
 
     pub(crate) const fn info(&self) -> &ConnInfo {

@@ -26,4 +26,4 @@ mod settings;
 mod teller;
 
 pub(crate) use self::pace::Pace;
-pub(crate) use self::settings::{Login, SourceSettings, TlsPem};
+pub(crate) use self::settings::{Login, SourceSettings, TlsPem, read_settings};

@@ -1,4 +1,7 @@
 use std::fmt;
+use std::fs;
+
+use aya_db_core::conninfo::StoreSettings;
 
 /// How to reach one source. Files are read already: these are their contents.
 #[derive(Debug, Clone, Default)]
@@ -40,4 +43,30 @@ impl fmt::Debug for TlsPem {
             .field("identity", &self.identity.is_some())
             .finish()
     }
+}
+
+/// Reads the files that the settings of a source name. It blocks on the file system.
+///
+/// # Errors
+/// The file that cannot be read, and why.
+pub(crate) fn read_settings(store: &StoreSettings) -> Result<SourceSettings, String> {
+    let read = |path: &Option<String>| match path {
+        Some(path) => match fs::read_to_string(path) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) => Err(format!("\"{path}\" cannot be read: {error}")),
+        },
+        None => Ok(None),
+    };
+    let ca = read(&store.root_cert)?;
+    let identity = read(&store.cert)?.zip(read(&store.key)?);
+    let tls = (ca.is_some() || identity.is_some()).then_some(TlsPem { ca, identity });
+    let login = store.user.clone().map(|user| Login {
+        user,
+        password: store
+            .password
+            .as_ref()
+            .map_or_else(String::new, |password| password.expose().to_owned()),
+    });
+    let endpoints = store.endpoints.iter().map(ToString::to_string).collect();
+    Ok(SourceSettings { endpoints, login, tls })
 }

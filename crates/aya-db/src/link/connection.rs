@@ -46,9 +46,10 @@ pub(crate) struct LinkHandle {
     driver: AbortHandle,
 }
 
-/// The amount of work that a connection had sent at some moment.
+/// How much a connection had sent at some moment.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Mark {
+    requests: u64,
     works: u64,
     copies: u64,
 }
@@ -111,7 +112,17 @@ impl Link {
 
     /// Notes how much work has been sent so far.
     pub(crate) fn mark(&self) -> Mark {
-        Mark { works: self.state().works_sent(), copies: self.state().copies_ended() }
+        let state = self.state();
+        Mark {
+            requests: state.requests_sent(),
+            works: state.works_sent(),
+            copies: state.copies_ended(),
+        }
+    }
+
+    /// Whether anything that asks for an answer has been sent since `mark`.
+    pub(crate) fn asked_since(&self, mark: Mark) -> bool {
+        self.state().requests_sent() != mark.requests
     }
 
     /// Whether work has been sent since `mark`.

@@ -35,6 +35,8 @@ pub(crate) struct LinkState {
     rolled_back: AtomicBool,
     execute_pending: AtomicBool,
     notices: Mutex<VecDeque<DbError>>,
+    /// Whether there are notices, for those who look at every statement.
+    noticed: AtomicBool,
     severed: OnceLock<Severed>,
     end: OnceLock<End>,
     ended: watch::Sender<bool>,
@@ -45,8 +47,6 @@ pub(crate) struct LinkState {
 pub(crate) enum Severed {
     /// Its server fell silent while it owed an answer.
     Silent,
-    /// Nothing listens at the server's address any more.
-    Gone,
     /// The caller's time was up.
     Deadline,
     /// The future that waited for the answer was dropped.
@@ -78,10 +78,15 @@ impl LinkState {
             rolled_back: AtomicBool::new(false),
             execute_pending: AtomicBool::new(false),
             notices: Mutex::new(VecDeque::new()),
+            noticed: AtomicBool::new(false),
             severed: OnceLock::new(),
             end: OnceLock::new(),
             ended: watch::Sender::new(false),
         })
+    }
+
+    pub(crate) fn requests_sent(&self) -> u64 {
+        self.requests_sent.load(Ordering::Acquire)
     }
 
     pub(crate) fn works_sent(&self) -> u64 {
@@ -120,8 +125,14 @@ impl LinkState {
         self.rolled_back.load(Ordering::Acquire)
     }
 
+    /// Whether there are notices to take.
+    pub(crate) fn has_notices(&self) -> bool {
+        self.noticed.load(Ordering::Acquire)
+    }
+
     /// Takes the notices that have arrived since the last call.
     pub(crate) fn take_notices(&self) -> VecDeque<DbError> {
+        self.noticed.store(false, Ordering::Release);
         std::mem::take(&mut self.notices.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -157,6 +168,8 @@ impl LinkState {
             notices.pop_front();
         }
         notices.push_back(notice);
+        drop(notices);
+        self.noticed.store(true, Ordering::Release);
     }
 
     pub(super) fn heard_something(&self) {

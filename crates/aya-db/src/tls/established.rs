@@ -51,13 +51,6 @@ pub(crate) struct EstablishedStream<T> {
     server_end_point: Option<Vec<u8>>,
 }
 
-impl<T> EstablishedStream<T> {
-    /// The stream itself.
-    pub(crate) fn get_ref(&self) -> &T {
-        &self.stream
-    }
-}
-
 impl<T: AsyncRead + AsyncWrite + Unpin> TlsStream for EstablishedStream<T> {
     fn channel_binding(&self) -> ChannelBinding {
         match &self.server_end_point {

@@ -40,5 +40,5 @@ mod tests;
 pub(crate) use self::attempt::{TlsAttempt, attempts};
 pub(crate) use self::context::TlsContext;
 pub(crate) use self::error::TlsError;
-pub(crate) use self::established::{Established, EstablishedStream};
+pub(crate) use self::established::Established;
 pub(crate) use self::negotiate::{Negotiated, negotiate};

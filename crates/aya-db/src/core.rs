@@ -1,0 +1,102 @@
+//! What all clones of a cluster handle share.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::oneshot;
+
+use aya_db_core::failure::Classified;
+use aya_db_core::pool::{RecyclePolicy, SlotPolicy};
+use aya_db_core::retry::{Budget, BudgetState, Policy};
+
+use crate::connect::Session;
+use crate::failed::Failed;
+use crate::monitor::Monitor;
+use crate::pool::{Dialling, Keeper};
+
+/// The shared state behind a [`Cluster`](crate::Cluster).
+pub(crate) struct Core {
+    pub(crate) session: Arc<Session>,
+    pub(crate) monitor: Arc<Monitor>,
+    pub(crate) dialling: Arc<Dialling>,
+    pub(crate) keeper: Keeper,
+    pub(crate) policy: Policy,
+    budget: Mutex<Budget>,
+    closed: AtomicBool,
+}
+
+impl Core {
+    /// Puts the parts together and starts keeping pools on the current runtime.
+    pub(crate) fn new(session: Arc<Session>, monitor: Arc<Monitor>, policy: Policy) -> Self {
+        let pool = session.info().pool();
+        let slots = SlotPolicy {
+            in_flight: u32::try_from(pool.connects_per_host).unwrap_or(u32::MAX),
+            ..SlotPolicy::default()
+        };
+        let recycle =
+            RecyclePolicy { max_lifetime: pool.max_lifetime, idle_timeout: pool.idle_timeout };
+        let dialling = Arc::new(Dialling {
+            session: Arc::clone(&session),
+            monitor: Arc::clone(&monitor),
+            slots,
+            recycle,
+            breaker: policy.breaker,
+        });
+        let budget = Mutex::new(Budget::full(&policy.budget, monitor.clock().now()));
+        let keeper = Keeper::start(Arc::clone(&dialling));
+        let closed = AtomicBool::new(false);
+        Self { session, monitor, dialling, keeper, policy, budget, closed }
+    }
+
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        self.keeper.close();
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// Tells the monitor what a failure makes one suspect of its server; the receiver gets the
+    /// serial of the snapshot that knows of it.
+    pub(crate) fn tell(
+        &self,
+        failed: &Failed,
+        found: &Classified,
+    ) -> Option<oneshot::Receiver<u64>> {
+        if failed.is_told() {
+            return None;
+        }
+        let generation = failed.link().map(|link| link.facts().generation);
+        self.monitor.suspect(failed.node()?, generation, found.suspicion?)
+    }
+
+    /// A call begins: it earns a part of a retry.
+    pub(crate) fn earn(&self) {
+        let now = self.monitor.clock().now();
+        let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
+        *budget = budget.earn(&self.policy.budget, now);
+    }
+
+    pub(crate) fn budget(&self) -> BudgetState {
+        let now = self.monitor.clock().now();
+        let budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
+        budget.state(&self.policy.budget, now)
+    }
+
+    /// A retry is paid for.
+    pub(crate) fn spend(&self) {
+        let now = self.monitor.clock().now();
+        let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
+        *budget = budget.spend(&self.policy.budget, now).0;
+    }
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Core")
+            .field("info", &self.session.info().redacted())
+            .finish_non_exhaustive()
+    }
+}

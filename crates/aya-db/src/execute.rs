@@ -1,0 +1,306 @@
+//! The one loop that runs work again.
+//!
+//! ```text
+//! checkout --> Work::run --> done
+//!    ^             |
+//!    |           Failed --> classify --> decide --> Stop --> Error
+//!    +---- wait: now, backoff, new leader <-- Again
+//! ```
+//!
+//! What a failure means and whether the work runs again is decided in `aya-db-core`; the loop
+//! waits, spends, remembers the attempts, and tells the monitor.
+
+use std::future::Future;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep, timeout_at};
+use tracing::debug;
+
+use aya_db_core::NodeId;
+use aya_db_core::failure::{Cause, Classified, Facts, FailureKind, Phase, Sent};
+use aya_db_core::retry::{
+    Backoff, Decision, Jitter, Progress, StopReason, Target, Wait, costs_budget, decide,
+};
+use aya_db_core::route::Intent;
+
+use crate::core::Core;
+use crate::error::{Attempt, Error};
+use crate::failed::Failed;
+use crate::link::Link;
+use crate::metrics;
+use crate::options::CallOptions;
+use crate::pool::{Pooled, Seeker, checkout};
+
+/// What is run on a connection, as often as it takes.
+pub(crate) trait Work: Send {
+    /// What comes of it.
+    type Output: Send;
+
+    /// One attempt. A failure brings the connection back where it may be of use.
+    fn run(
+        &mut self,
+        link: Pooled,
+        attempt: &Attempting<'_>,
+    ) -> impl Future<Output = Result<Self::Output, Failed>> + Send;
+
+    /// What the server prepared for it is out of date.
+    fn forget(&self, _link: &Link) {}
+}
+
+/// What an attempt is told of its call.
+#[derive(Debug)]
+pub(crate) struct Attempting<'a> {
+    /// When a statement is ended, if ever.
+    pub(crate) run_until: Option<Instant>,
+    /// The attempts before it.
+    pub(crate) before: &'a [Attempt],
+}
+
+/// Runs `work` until it is done, or until it must not or can no longer be run again.
+///
+/// Dropped midway, an attempt under way is left to its connection, which is then closed.
+pub(crate) async fn execute<W: Work>(
+    core: &Core,
+    options: &CallOptions,
+    work: &mut W,
+) -> Result<W::Output, Error> {
+    let mut course = Course::begin(core, options);
+    let mut same = None;
+    loop {
+        let began = Instant::now();
+        let link = match same.take() {
+            Some(link) => Ok(link),
+            None => course.checkout().await,
+        };
+        let failed = match link {
+            Ok(link) => {
+                let attempt = Attempting { run_until: course.run_until, before: &course.attempts };
+                match work.run(link, &attempt).await {
+                    Ok(output) => return Ok(output),
+                    Err(failed) => {
+                        // The time in which a server runs the work is not spent on waiting.
+                        course.extend(began.elapsed());
+                        failed
+                    }
+                }
+            }
+            Err(failed) => failed,
+        };
+        same = Box::pin(course.go_on(work, failed, began)).await?;
+    }
+}
+
+/// How a call has fared so far.
+struct Course<'a> {
+    core: &'a Core,
+    options: &'a CallOptions,
+    intent: Intent,
+    began: Instant,
+    /// When waiting ends.
+    deadline: Instant,
+    /// When everything ends.
+    run_until: Option<Instant>,
+    /// What the next connection's snapshot must know.
+    serial: u64,
+    avoid: Option<NodeId>,
+    number: u32,
+    attempts: Vec<Attempt>,
+    pauses: Option<ExponentialBackoff>,
+}
+
+impl<'a> Course<'a> {
+    fn begin(core: &'a Core, options: &'a CallOptions) -> Self {
+        core.earn();
+        let info = core.session.info();
+        let began = Instant::now();
+        let run_until = options.timeout.map(|timeout| began + timeout);
+        let waiting = began + info.failover_timeout();
+        Self {
+            core,
+            options,
+            intent: options.intent.unwrap_or_else(|| info.target_session_attrs().into()),
+            began,
+            deadline: run_until.map_or(waiting, |end| end.min(waiting)),
+            run_until,
+            serial: 0,
+            avoid: None,
+            number: 0,
+            attempts: Vec::new(),
+            pauses: None,
+        }
+    }
+
+    async fn checkout(&mut self) -> Result<Pooled, Failed> {
+        if self.core.is_closed() {
+            let facts = Facts::new(Phase::Waiting, Sent::No, Cause::Closed);
+            return Err(Failed::new(facts.with_safety(self.options.safety)));
+        }
+        let seeker = Seeker {
+            intent: self.intent,
+            serial: self.serial,
+            avoid: self.avoid.take(),
+            deadline: self.deadline,
+            safety: self.options.safety,
+        };
+        let mut passed = Vec::new();
+        let found = checkout(&self.core.dialling, &self.core.keeper, &seeker, &mut passed).await;
+        for failed in passed {
+            drop(self.core.tell(&failed, &failed.classify()));
+            self.remember(&failed, Duration::ZERO);
+        }
+        found
+    }
+
+    fn extend(&mut self, by: Duration) {
+        self.deadline += by;
+        if let Some(end) = self.run_until {
+            self.deadline = self.deadline.min(end);
+        }
+    }
+
+    /// After a failure: the wait for the next attempt, with the connection to make it on if it is
+    /// to be the same one; or the error.
+    async fn go_on<W: Work>(
+        &mut self,
+        work: &W,
+        mut failed: Failed,
+        began: Instant,
+    ) -> Result<Option<Pooled>, Error> {
+        let found = failed.classify();
+        metrics::count_failure(&found);
+        self.number = self.number.saturating_add(1);
+        self.remember(&failed, began.elapsed());
+        let now = Instant::now();
+        let progress = Progress {
+            attempt: self.number,
+            elapsed: now - self.began,
+            remaining: self.deadline.saturating_duration_since(now),
+        };
+        let facts = failed.facts();
+        let decision = decide(&found, facts, &self.core.policy, &progress, self.core.budget());
+        debug!(kind = found.kind.code(), fate = %found.fate, ?decision, "an attempt failed");
+        match decision {
+            Decision::Stop { reason } => {
+                drop(self.core.tell(&failed, &found));
+                Err(self.error(&failed, &found, reason))
+            }
+            Decision::Reprepare => {
+                let link = failed.take_link();
+                if let Some(link) = &link {
+                    work.forget(link);
+                }
+                Ok(link)
+            }
+            Decision::Again { after, on, unit: _ } => {
+                if costs_budget(&found) {
+                    self.core.spend();
+                }
+                self.intent = match found.kind {
+                    FailureKind::ReadOnlyServer => self.intent.after_refused_write(),
+                    _ => self.intent,
+                };
+                // An idle connection that died says nothing of its server.
+                let told = if after == Wait::Now { None } else { self.core.tell(&failed, &found) };
+                let link = self.target(on, &mut failed);
+                self.wait(after, told).await;
+                Ok(link)
+            }
+        }
+    }
+
+    /// The connection for the next attempt, if it is the same one.
+    fn target(&mut self, on: Target, failed: &mut Failed) -> Option<Pooled> {
+        let link = failed.take_link();
+        match on {
+            Target::Same => link,
+            Target::Fresh => {
+                link.into_iter().for_each(Pooled::discard);
+                None
+            }
+            Target::Elsewhere => {
+                self.avoid = failed.node().cloned();
+                link.into_iter().for_each(Pooled::discard);
+                None
+            }
+        }
+    }
+
+    async fn wait(&mut self, after: Wait, told: Option<oneshot::Receiver<u64>>) {
+        match after {
+            Wait::Now => {}
+            Wait::Backoff => {
+                let pause = self.pause();
+                self.sleep(pause).await;
+            }
+            Wait::NewLeader => {
+                if let Some(told) = told
+                    && let Ok(Ok(serial)) = timeout_at(self.deadline, told).await
+                {
+                    self.serial = self.serial.max(serial);
+                }
+                // Checkout does the waiting. Where it keeps finding a server that fails at once,
+                // a short pause keeps the pace down.
+                if self.number > UNPACED {
+                    let pause = self.pause().min(PACE);
+                    self.sleep(pause).await;
+                }
+            }
+        }
+    }
+
+    async fn sleep(&self, pause: Duration) {
+        sleep(pause.min(self.deadline.saturating_duration_since(Instant::now()))).await;
+    }
+
+    fn pause(&mut self) -> Duration {
+        let policy = self.core.policy.backoff;
+        let pauses = self.pauses.get_or_insert_with(|| pauses(policy));
+        pauses.next().unwrap_or(policy.max)
+    }
+
+    fn remember(&mut self, failed: &Failed, elapsed: Duration) {
+        if self.attempts.len() == ATTEMPTS_KEPT {
+            self.attempts.remove(0);
+        }
+        self.attempts.push(Attempt::of(failed, elapsed));
+    }
+
+    fn error(&self, failed: &Failed, found: &Classified, reason: StopReason) -> Error {
+        metrics::count_error(found);
+        let error = Error::from_failed(failed, Some(reason)).with_attempts(&self.attempts);
+        let error = match found.kind {
+            FailureKind::AuthenticationFailed => {
+                error.with_warnings(self.core.session.info().warnings())
+            }
+            _ => error,
+        };
+        match failed.facts().phase {
+            Phase::Waiting if found.kind != FailureKind::Closed => {
+                error.with_hosts(self.core.monitor.host_reports())
+            }
+            Phase::Connect(_) => error.with_hosts(self.core.monitor.host_reports()),
+            _ => error,
+        }
+    }
+}
+
+fn pauses(policy: Backoff) -> ExponentialBackoff {
+    let builder = ExponentialBuilder::default()
+        .with_min_delay(policy.min)
+        .with_max_delay(policy.max)
+        .with_factor(policy.factor)
+        .without_max_times();
+    match policy.jitter {
+        Jitter::None => builder.build(),
+        Jitter::Full => builder.with_jitter().build(),
+    }
+}
+
+/// How many attempts an error lists.
+const ATTEMPTS_KEPT: usize = 16;
+
+/// From which attempt on, and how long at most, those that wait for a leader pause as well.
+const UNPACED: u32 = 2;
+const PACE: Duration = Duration::from_millis(50);

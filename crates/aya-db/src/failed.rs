@@ -1,0 +1,115 @@
+//! One failed attempt, on its way to the decision about it.
+
+use std::error::Error as StdError;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aya_db_core::NodeId;
+use aya_db_core::failure::{Classified, Facts, Persistence, Phase, Safety, Sent, classify};
+
+use crate::connect::ConnectFailure;
+use crate::pool::Pooled;
+
+/// The facts of a failed attempt and what it leaves behind.
+#[derive(Debug)]
+pub(crate) struct Failed(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    facts: Facts,
+    node: Option<NodeId>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
+    elapsed: Option<Duration>,
+    /// The connection, if it may still be of use.
+    link: Option<Pooled>,
+    /// Whether the monitor has been told already.
+    told: bool,
+}
+
+impl Failed {
+    pub(crate) fn new(facts: Facts) -> Self {
+        Self(Box::new(Inner {
+            facts,
+            node: None,
+            source: None,
+            elapsed: None,
+            link: None,
+            told: false,
+        }))
+    }
+
+    /// A connection that was not opened.
+    pub(crate) fn from_connect(failure: Arc<ConnectFailure>, safety: Safety) -> Self {
+        let facts =
+            Facts::new(Phase::Connect(failure.stage), Sent::No, ConnectFailure::cause(&failure));
+        let (node, elapsed) = (failure.node.clone(), failure.elapsed);
+        let mut failed = Self::new(facts.with_safety(safety)).at(&node);
+        failed.0.source = Some(failure);
+        failed.0.elapsed = Some(elapsed);
+        failed
+    }
+
+    /// The same, on this node.
+    pub(crate) fn at(mut self, node: &NodeId) -> Self {
+        self.0.node = Some(node.clone());
+        self
+    }
+
+    /// The same, for this reason.
+    pub(crate) fn because(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
+        self.0.source = Some(Arc::new(source));
+        self
+    }
+
+    /// The same, with a connection that may be of use.
+    pub(crate) fn with_link(mut self, link: Pooled) -> Self {
+        self.0.node = Some(link.node().clone());
+        self.0.link = Some(link);
+        self
+    }
+
+    /// The same, of which the monitor knows already.
+    pub(crate) fn told(mut self) -> Self {
+        self.0.told = true;
+        self
+    }
+
+    pub(crate) fn is_told(&self) -> bool {
+        self.0.told
+    }
+
+    pub(crate) fn facts(&self) -> &Facts {
+        &self.0.facts
+    }
+
+    pub(crate) fn node(&self) -> Option<&NodeId> {
+        self.0.node.as_ref()
+    }
+
+    pub(crate) fn elapsed(&self) -> Option<Duration> {
+        self.0.elapsed
+    }
+
+    pub(crate) fn link(&self) -> Option<&Pooled> {
+        self.0.link.as_ref()
+    }
+
+    pub(crate) fn take_link(&mut self) -> Option<Pooled> {
+        self.0.link.take()
+    }
+
+    pub(crate) fn source(&self) -> Option<Arc<dyn StdError + Send + Sync>> {
+        self.0.source.clone()
+    }
+
+    pub(crate) fn classify(&self) -> Classified {
+        classify(&self.0.facts)
+    }
+
+    /// Whether another candidate may be tried after this one without asking anybody: nothing was
+    /// sent, and the failure is this server's alone.
+    pub(crate) fn may_go_on(&self) -> bool {
+        let found = self.classify();
+        self.0.facts.sent == Sent::No && found.kind.persistence() == Persistence::Transient
+    }
+}

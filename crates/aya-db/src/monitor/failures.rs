@@ -1,0 +1,42 @@
+//! Why each server did not answer when it was last asked, for the errors of those who wait.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aya_db_core::NodeId;
+use aya_db_core::failure::{Facts, FailureKind, Phase, Sent, classify};
+
+use crate::connect::ConnectFailure;
+
+/// The last failure of each node's probe.
+#[derive(Debug, Default)]
+pub(super) struct Failures(Mutex<BTreeMap<NodeId, Arc<ConnectFailure>>>);
+
+/// What is known of one host, for people.
+#[derive(Debug, Clone)]
+pub(crate) struct HostReport {
+    pub(crate) node: NodeId,
+    pub(crate) failure: Option<Arc<ConnectFailure>>,
+    /// What the snapshot says, where no probe failed.
+    pub(crate) state: String,
+}
+
+impl Failures {
+    pub(super) fn keep(&self, failure: ConnectFailure) {
+        let node = failure.node.clone();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(node, Arc::new(failure));
+    }
+
+    pub(super) fn forget(&self, node: &NodeId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(node);
+    }
+
+    pub(super) fn of(&self, node: &NodeId) -> Option<Arc<ConnectFailure>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(node).cloned()
+    }
+}
+
+/// The kind of a failed probe.
+pub(super) fn kind_of(failure: &ConnectFailure) -> FailureKind {
+    classify(&Facts::new(Phase::Connect(failure.stage), Sent::No, failure.cause())).kind
+}

@@ -1,0 +1,168 @@
+//! The monitor as the rest of the driver holds it.
+
+use std::sync::Arc;
+use std::thread;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use aya_db_core::observation::Suspicion;
+use aya_db_core::route::is_hopeless;
+use aya_db_core::snapshot::{ClusterSnapshot, Health, NodeRole};
+use aya_db_core::topology::explain;
+use aya_db_core::{Generation, NodeId};
+
+use super::failures::{Failures, HostReport, kind_of};
+use super::owner::{Owner, Report};
+use super::sentinel::Roll;
+use crate::clock::Clock;
+use crate::connect::{ConnectFailure, Session};
+use crate::events::{Announcer, Events};
+use crate::link::Link;
+
+/// A snapshot as it was published.
+#[derive(Debug, Clone)]
+pub(crate) struct Published {
+    /// Rises with every observation that callers wait for.
+    pub(crate) serial: u64,
+    /// The picture.
+    pub(crate) snapshot: Arc<ClusterSnapshot>,
+}
+
+/// Watches one cluster until the last handle is dropped.
+#[derive(Debug)]
+pub(crate) struct Monitor {
+    pub(super) clock: Clock,
+    pub(super) session: Arc<Session>,
+    published: watch::Receiver<Published>,
+    latest: Arc<ArcSwap<ClusterSnapshot>>,
+    reports: mpsc::Sender<Report>,
+    announcer: Announcer,
+    failures: Arc<Failures>,
+    roll: Arc<Roll>,
+    _end: DropGuard,
+}
+
+impl Monitor {
+    /// Starts the thread that watches the cluster of `session`.
+    ///
+    /// # Errors
+    /// When the system refuses a thread or what a runtime needs.
+    pub(super) fn start(session: Arc<Session>) -> std::io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let cancel = CancellationToken::new();
+        let roll = Arc::new(Roll::default());
+        let failures = Arc::new(Failures::default());
+        let announcer = Announcer::new();
+        let clock = Clock::start();
+        let (reports, incoming) = mpsc::channel(REPORTS);
+        let (owner, published, latest) = Owner::new(
+            Arc::clone(&session),
+            clock,
+            incoming,
+            announcer.clone(),
+            Arc::clone(&failures),
+            Arc::clone(&roll),
+        );
+        let until = cancel.clone();
+        thread::Builder::new().name("aya-db-monitor".to_owned()).spawn(move || {
+            runtime.block_on(owner.run(&until));
+            // A name look-up may be stuck in the resolver; nobody waits for it.
+            runtime.shutdown_background();
+        })?;
+        Ok(Self {
+            clock,
+            session,
+            published,
+            latest,
+            reports,
+            announcer,
+            failures,
+            roll,
+            _end: cancel.drop_guard(),
+        })
+    }
+
+    /// The changes that selection reads, newest only.
+    pub(crate) fn published(&self) -> watch::Receiver<Published> {
+        self.published.clone()
+    }
+
+    /// The picture at this moment.
+    pub(crate) fn snapshot(&self) -> Arc<ClusterSnapshot> {
+        self.latest.load_full()
+    }
+
+    pub(crate) fn explain(&self) -> String {
+        explain(&self.snapshot(), self.clock.now())
+    }
+
+    pub(crate) const fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    pub(crate) fn events(&self) -> Events {
+        self.announcer.subscribe()
+    }
+
+    /// Puts a connection under watch: while it owes an answer, its server is asked whether it
+    /// lives.
+    pub(crate) fn watch(&self, link: &Link) {
+        self.roll.enrol(link);
+    }
+
+    /// Tells of a sign of trouble with a connection made under `generation`; the receiver gets
+    /// the serial of the snapshot that knows of it. `None` if the sign is old news, or if there
+    /// are too many of them already.
+    pub(crate) fn suspect(
+        &self,
+        node: &NodeId,
+        generation: Option<Generation>,
+        sign: Suspicion,
+    ) -> Option<oneshot::Receiver<u64>> {
+        let (told, heard) = oneshot::channel();
+        let report = Report { node: node.clone(), generation, sign, told };
+        self.reports.try_send(report).ok().map(|()| heard)
+    }
+
+    /// The failure for which it is no use to wait on, while no leader has ever been confirmed.
+    pub(crate) fn final_failure(&self, snapshot: &ClusterSnapshot) -> Option<Arc<ConnectFailure>> {
+        if snapshot.generation != Generation::default() {
+            return None;
+        }
+        let failures: Vec<_> = snapshot.nodes.keys().map(|node| self.failures.of(node)).collect();
+        let kinds: Vec<_> = failures.iter().map(|it| it.as_deref().map(kind_of)).collect();
+        is_hopeless(&kinds).and_then(|index| failures.into_iter().nth(index).flatten())
+    }
+
+    /// What is known of each host.
+    pub(crate) fn host_reports(&self) -> Vec<HostReport> {
+        let snapshot = self.snapshot();
+        let report = |(id, node): (&NodeId, &aya_db_core::snapshot::Node)| {
+            let down = matches!(node.health, Health::Down(_));
+            let state = match (node.health, node.role) {
+                (Health::Untried, _) => "it was not asked yet, or has not answered yet".to_owned(),
+                (Health::Down(cause), _) => cause.to_string(),
+                (_, NodeRole::Standby) => "it is a standby".to_owned(),
+                (_, NodeRole::StalePrimary) => "it is a primary that was left behind".to_owned(),
+                (Health::Suspect, _) => "it is in doubt".to_owned(),
+                (Health::Up, _) if node.default_read_only => {
+                    "its sessions are read-only by default".to_owned()
+                }
+                (Health::Up, _) => "it answers".to_owned(),
+            };
+            let failure = if down { self.failures.of(id) } else { None };
+            HostReport { node: id.clone(), failure, state }
+        };
+        snapshot.nodes.iter().map(report).collect()
+    }
+
+    /// Whether its thread still runs.
+    pub(super) fn is_alive(&self) -> bool {
+        !self.reports.is_closed()
+    }
+}
+
+/// More suspicions than this at a time say nothing new.
+const REPORTS: usize = 1024;

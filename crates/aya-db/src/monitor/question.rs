@@ -1,0 +1,63 @@
+//! What a server is asked about itself.
+
+use std::time::{Duration, Instant};
+
+use tokio_postgres::Row;
+
+use aya_db_core::observation::ServerAnswer;
+use aya_db_core::{Lsn, ServerIncarnation, SystemIdentifier, Timeline};
+
+use crate::link::Link;
+
+/// The role, the timeline, the place in the log, and which run of which database cluster this is.
+///
+/// The timeline of a primary is that of its current log file: `pg_control_checkpoint()` tells the
+/// old one until the first checkpoint after a promotion. A standby is on the timeline that it
+/// receives, or that of its last restart point. The subquery keeps the planner from asking for
+/// the role twice.
+const QUESTION: &str = "\
+select r, \
+    pg_catalog.current_setting('default_transaction_read_only') = 'on', \
+    case when pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'execute') \
+        then (select system_identifier from pg_catalog.pg_control_system())::text end, \
+    case when r then greatest( \
+            (select received_tli from pg_catalog.pg_stat_wal_receiver), \
+            case when pg_catalog.has_function_privilege( \
+                    'pg_catalog.pg_control_checkpoint()', 'execute') \
+                then (select timeline_id from pg_catalog.pg_control_checkpoint()) end)::text \
+        else ('x' || substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 1, 8)) \
+            ::bit(32)::bigint::text end, \
+    case when r then pg_catalog.pg_last_wal_replay_lsn() \
+        else pg_catalog.pg_current_wal_lsn() end::text, \
+    case when not r then null \
+        when pg_catalog.pg_last_wal_receive_lsn() = pg_catalog.pg_last_wal_replay_lsn() then 0 \
+        else (extract(epoch from pg_catalog.clock_timestamp() \
+            - pg_catalog.pg_last_xact_replay_timestamp()) * 1000)::bigint end, \
+    (extract(epoch from pg_catalog.pg_postmaster_start_time()) * 1000000)::bigint \
+from (select pg_catalog.pg_is_in_recovery() as r offset 0) as role";
+
+/// Asks the server at the other end of `link`.
+///
+/// Dropped midway, the link still owes the answer.
+pub(super) async fn ask(link: &Link) -> Result<ServerAnswer, tokio_postgres::Error> {
+    let asked = Instant::now();
+    let statement = link.prepare(QUESTION).await?;
+    let row = link.client().query_one(&statement, &[]).await?;
+    answer(&row, asked.elapsed())
+}
+
+fn answer(row: &Row, round_trip: Duration) -> Result<ServerAnswer, tokio_postgres::Error> {
+    let text = |column| row.try_get::<_, Option<&str>>(column);
+    let lag: Option<i64> = row.try_get(5)?;
+    let started: Option<i64> = row.try_get(6)?;
+    Ok(ServerAnswer {
+        in_recovery: row.try_get(0)?,
+        default_read_only: row.try_get(1)?,
+        system_identifier: text(2)?.and_then(|it| it.parse().ok()).map(SystemIdentifier),
+        timeline: text(3)?.and_then(|it| it.parse().ok()).map(Timeline),
+        lsn: text(4)?.and_then(|it| it.parse::<Lsn>().ok()),
+        replay_lag: lag.and_then(|lag| u64::try_from(lag).ok()).map(Duration::from_millis),
+        incarnation: started.map(ServerIncarnation),
+        round_trip,
+    })
+}

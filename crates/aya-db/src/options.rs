@@ -1,0 +1,180 @@
+//! What a caller may say of one call.
+
+use std::time::Duration;
+
+use aya_db_core::failure::Safety;
+use aya_db_core::route::Intent;
+
+use crate::canceller::Canceller;
+
+/// What is said of the calls made through [`Cluster::with`](crate::Cluster::with).
+///
+/// ```no_run
+/// # async fn example(cluster: &aya_db::Cluster) -> Result<(), aya_db::Error> {
+/// use aya_db::{CallOptions, Intent};
+///
+/// let reads = CallOptions::new().read_only().intent(Intent::PreferStandby);
+/// let rows = cluster.with(reads).query("select name from items", &[]).await?;
+/// # drop(rows); Ok(()) }
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct CallOptions {
+    pub(crate) safety: Safety,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) intent: Option<Intent>,
+    pub(crate) transaction: TransactionOptions,
+    pub(crate) canceller: Option<Canceller>,
+}
+
+impl CallOptions {
+    /// Nothing is said: the connection string decides.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Running the work twice does the same as running it once: it is run again even when
+    /// nobody knows what became of it.
+    #[must_use]
+    pub fn idempotent(mut self) -> Self {
+        self.safety = Safety::Idempotent;
+        self
+    }
+
+    /// The work writes nothing. The server holds it to that: it runs in a READ ONLY transaction.
+    /// It is run again whatever became of it.
+    #[must_use]
+    pub fn read_only(mut self) -> Self {
+        self.safety = Safety::ReadOnly;
+        self.transaction = self.transaction.read_only();
+        self
+    }
+
+    /// Ends the call after this time, whatever it is doing; a statement under way is then of
+    /// unknown fate. Without it `failover_timeout` limits the waiting, and a statement may run
+    /// for as long as its server lives.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Which servers will do, in place of `target_session_attrs`.
+    #[must_use]
+    pub fn intent(mut self, intent: Intent) -> Self {
+        self.intent = Some(intent);
+        self
+    }
+
+    /// How a transaction begins.
+    #[must_use]
+    pub fn transaction(mut self, transaction: TransactionOptions) -> Self {
+        if transaction.access == Access::ReadOnly && self.safety == Safety::Unmarked {
+            self.safety = Safety::ReadOnly;
+        }
+        self.transaction = transaction;
+        self
+    }
+
+    /// Lets `canceller` cancel what the call runs.
+    #[must_use]
+    pub fn canceller(mut self, canceller: &Canceller) -> Self {
+        self.canceller = Some(canceller.clone());
+        self
+    }
+}
+
+/// How a transaction begins. What is not said is left to the session's defaults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TransactionOptions {
+    isolation: Option<IsolationLevel>,
+    access: Access,
+    deferrable: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Access {
+    #[default]
+    Default,
+    ReadOnly,
+}
+
+/// How far a transaction is kept apart from others (PostgreSQL documentation, "Transaction
+/// Isolation").
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum IsolationLevel {
+    /// Each statement sees what was committed before it began.
+    ReadCommitted,
+    /// The transaction sees what was committed before its first statement.
+    RepeatableRead,
+    /// As if transactions ran one after the other; some fail with 40001 and are run again.
+    Serializable,
+}
+
+impl TransactionOptions {
+    /// The session's defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the isolation level.
+    #[must_use]
+    pub fn isolation_level(mut self, level: IsolationLevel) -> Self {
+        self.isolation = Some(level);
+        self
+    }
+
+    /// The transaction writes nothing.
+    #[must_use]
+    pub fn read_only(mut self) -> Self {
+        self.access = Access::ReadOnly;
+        self
+    }
+
+    /// A serializable, read-only transaction waits for a moment from which it cannot fail.
+    #[must_use]
+    pub fn deferrable(mut self) -> Self {
+        self.deferrable = true;
+        self
+    }
+
+    /// The statement that begins it.
+    pub(crate) fn begin(self) -> String {
+        let mut sql = "begin".to_owned();
+        match self.isolation {
+            Some(IsolationLevel::ReadCommitted) => sql.push_str(" isolation level read committed"),
+            Some(IsolationLevel::RepeatableRead) => {
+                sql.push_str(" isolation level repeatable read");
+            }
+            Some(IsolationLevel::Serializable) => sql.push_str(" isolation level serializable"),
+            None => {}
+        }
+        if self.access == Access::ReadOnly {
+            sql.push_str(" read only");
+        }
+        if self.deferrable {
+            sql.push_str(" deferrable");
+        }
+        sql
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn begin_says_what_was_asked_for() {
+        assert_eq!(TransactionOptions::new().begin(), "begin");
+        let all = TransactionOptions::new()
+            .isolation_level(IsolationLevel::Serializable)
+            .read_only()
+            .deferrable();
+        assert_eq!(all.begin(), "begin isolation level serializable read only deferrable");
+    }
+
+    #[test]
+    fn a_read_only_transaction_may_be_run_again() {
+        let options = CallOptions::new().transaction(TransactionOptions::new().read_only());
+        assert_eq!(options.safety, Safety::ReadOnly);
+    }
+}

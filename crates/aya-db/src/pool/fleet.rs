@@ -1,0 +1,80 @@
+//! The pools of all nodes, as of one snapshot. Replaced whole, never edited.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use aya_db_core::conninfo::LagLimits;
+use aya_db_core::route::{Intent, select};
+use aya_db_core::snapshot::ClusterSnapshot;
+use aya_db_core::{Moment, NodeId};
+
+use super::node_pool::NodePool;
+
+/// The pools, and what was known when they were put together.
+#[derive(Debug)]
+pub(crate) struct Fleet {
+    /// The serial of the snapshot.
+    pub(crate) serial: u64,
+    /// The snapshot.
+    pub(crate) snapshot: Arc<ClusterSnapshot>,
+    pub(super) pools: BTreeMap<NodeId, Arc<NodePool>>,
+    /// The confirmed leader's pool.
+    leader: Option<Arc<NodePool>>,
+    leader_is_read_only: bool,
+}
+
+impl Fleet {
+    pub(super) fn new(
+        serial: u64,
+        snapshot: Arc<ClusterSnapshot>,
+        pools: BTreeMap<NodeId, Arc<NodePool>>,
+    ) -> Self {
+        let leader = snapshot.leadership.confirmed();
+        let leader_is_read_only = leader
+            .and_then(|leader| snapshot.nodes.get(leader))
+            .is_some_and(|node| node.default_read_only);
+        let leader = leader.and_then(|leader| pools.get(leader)).cloned();
+        Self { serial, snapshot, pools, leader, leader_is_read_only }
+    }
+
+    /// The leader's pool where that is the first choice: the answer of `select` for nearly every
+    /// call, without its reasons.
+    pub(super) fn first_choice(&self, intent: Intent) -> Option<&Arc<NodePool>> {
+        match intent {
+            Intent::Any | Intent::Primary | Intent::PreferPrimary => self.leader.as_ref(),
+            Intent::ReadWrite => self.leader.as_ref().filter(|_| !self.leader_is_read_only),
+            Intent::ReadOnly | Intent::Standby | Intent::PreferStandby => None,
+        }
+    }
+
+    /// The pools to try, the best first.
+    pub(super) fn candidates(
+        &self,
+        intent: Intent,
+        limits: &LagLimits,
+        dice: u64,
+    ) -> Vec<Arc<NodePool>> {
+        let selection = select(&self.snapshot, intent, limits, dice);
+        let pool = |node: &NodeId| self.pools.get(node).cloned();
+        selection.candidates.iter().filter_map(pool).collect()
+    }
+
+    /// Since when `node` is confirmed to lead, if it is.
+    pub(super) fn leads_since(&self, node: &NodeId) -> Option<Moment> {
+        use aya_db_core::snapshot::Leadership;
+        match &self.snapshot.leadership {
+            Leadership::Confirmed { node: leader, since, .. } if leader == node => Some(*since),
+            Leadership::Confirmed { .. } | Leadership::Claimed { .. } | Leadership::Unknown => None,
+        }
+    }
+
+    /// Whether a caller who queues at `pool` should go on waiting there.
+    pub(super) fn still_offers(&self, pool: &NodePool, intent: Intent) -> bool {
+        let node = pool.node();
+        if intent.needs_leader() {
+            return self.leader.as_ref().is_some_and(|leader| leader.node() == node);
+        }
+        use aya_db_core::snapshot::Health;
+        self.snapshot.nodes.get(node).is_some_and(|node| !matches!(node.health, Health::Down(_)))
+    }
+}

@@ -1,0 +1,70 @@
+//! A connection on loan from its pool.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use deadpool::managed::Object;
+
+use aya_db_core::pool::{DiscardReason, Recycled};
+
+use super::manager::Manager;
+use super::node_pool::NodePool;
+use crate::link::{Link, Severed};
+use crate::metrics;
+
+/// Goes back to its pool when dropped: to a caller who waits, among the idle ones, or, if it is
+/// not fit for another caller, to its end.
+pub(crate) struct Pooled {
+    object: Option<Object<Manager>>,
+    pool: Arc<NodePool>,
+}
+
+impl Pooled {
+    pub(super) fn new(object: Object<Manager>, pool: Arc<NodePool>) -> Self {
+        Self { object: Some(object), pool }
+    }
+
+    /// Takes it out of the pool for good: whoever holds it closes it.
+    pub(crate) fn discard(mut self) {
+        if let Some(object) = self.object.take() {
+            drop(Object::take(object));
+        }
+    }
+}
+
+impl Deref for Pooled {
+    type Target = Link;
+
+    fn deref(&self) -> &Link {
+        self.object.as_ref().expect("the object is taken by drop and discard alone")
+    }
+}
+
+impl Drop for Pooled {
+    fn drop(&mut self) {
+        let Some(object) = self.object.take() else { return };
+        object.rest();
+        match self.pool.manager().judge(&object) {
+            Recycled::Discard(reason) => {
+                metrics::count_discard(reason);
+                if reason == DiscardReason::Busy {
+                    // Whoever waited for the answer has gone.
+                    object.handle().sever(Severed::Abandoned);
+                }
+                drop(Object::take(object));
+            }
+            Recycled::Keep if self.pool.manager().handover.is_wanted() => {
+                // Should nobody want it after all, it is one connection too many.
+                drop(self.pool.manager().handover.give(Object::take(object)));
+            }
+            Recycled::Keep => drop(object),
+        }
+    }
+}
+
+impl fmt::Debug for Pooled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pooled").field("node", self.pool.node()).finish_non_exhaustive()
+    }
+}

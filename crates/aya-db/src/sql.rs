@@ -1,0 +1,79 @@
+//! What may stand where a statement is expected.
+
+use std::sync::Arc;
+
+use tokio_postgres::Statement;
+use tokio_postgres::types::Type;
+
+/// A statement: a text, or one that was prepared.
+///
+/// Every text is prepared once per connection and kept, so there is nothing to gain in speed from
+/// [`Cluster::prepare`](crate::Cluster::prepare); it tells types and columns.
+pub trait Sql: sealed::Sealed + Sync {
+    /// The statement's text.
+    fn text(&self) -> &str;
+}
+
+impl Sql for str {
+    fn text(&self) -> &str {
+        self
+    }
+}
+
+impl Sql for &str {
+    fn text(&self) -> &str {
+        self
+    }
+}
+
+impl Sql for String {
+    fn text(&self) -> &str {
+        self
+    }
+}
+
+impl Sql for Prepared {
+    fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+/// A statement that a server has looked at. It belongs to no connection: wherever it runs it is
+/// prepared again as needed, also after a failover. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    text: Arc<str>,
+    params: Arc<[Type]>,
+    columns: Arc<[(String, Type)]>,
+}
+
+impl Prepared {
+    pub(crate) fn new(text: &str, statement: &Statement) -> Self {
+        let columns = statement.columns().iter();
+        Self {
+            text: text.into(),
+            params: statement.params().into(),
+            columns: columns
+                .map(|column| (column.name().to_owned(), column.type_().clone()))
+                .collect(),
+        }
+    }
+
+    /// The types of its parameters, as the server understood them.
+    pub fn params(&self) -> &[Type] {
+        &self.params
+    }
+
+    /// The names and types of its columns.
+    pub fn columns(&self) -> impl Iterator<Item = (&str, &Type)> {
+        self.columns.iter().map(|(name, type_)| (name.as_str(), type_))
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for str {}
+    impl Sealed for &str {}
+    impl Sealed for String {}
+    impl Sealed for super::Prepared {}
+}
