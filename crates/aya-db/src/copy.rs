@@ -38,9 +38,14 @@ impl Holder {
 
     fn talk(&self) -> Talk<'_> {
         match self {
-            Self::Own { link, safety, .. } => {
-                Talk { link, block: Block::None, safety: *safety, until: None, canceller: None }
-            }
+            Self::Own { core, link, safety } => Talk {
+                link,
+                block: Block::None,
+                safety: *safety,
+                until: None,
+                session: &core.session,
+                canceller: None,
+            },
             Self::Transaction(transaction) => transaction.talk(),
         }
     }
@@ -187,6 +192,7 @@ impl Work for CopyInWork<'_> {
             block: Block::None,
             safety,
             until: attempt.run_until,
+            session: &self.core.session,
             canceller: None,
         };
         match talk.copy_in(self.sql).await {
@@ -220,6 +226,7 @@ impl Work for CopyOutWork<'_> {
             block: Block::None,
             safety,
             until: attempt.run_until,
+            session: &self.core.session,
             canceller: None,
         };
         match talk.copy_out(self.sql).await {

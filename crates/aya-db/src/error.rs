@@ -43,6 +43,8 @@ struct Inner {
     node: Option<NodeId>,
     attempts: Vec<Attempt>,
     hosts: Vec<HostReport>,
+    /// The sources that cannot be read, each with the reason.
+    lost_sources: Vec<String>,
     warnings: Vec<Warning>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
@@ -157,6 +159,7 @@ impl Error {
             node: failed.node().cloned(),
             attempts: Vec::new(),
             hosts: Vec::new(),
+            lost_sources: Vec::new(),
             warnings: Vec::new(),
             source: failed.source(),
         }))
@@ -176,9 +179,14 @@ impl Error {
         self
     }
 
-    /// The same with what is known of every host.
-    pub(crate) fn with_hosts(mut self, hosts: Vec<HostReport>) -> Self {
+    /// The same with what is known of the cluster: of every host, and why sources are silent.
+    pub(crate) fn with_cluster(
+        mut self,
+        hosts: Vec<HostReport>,
+        lost_sources: Vec<String>,
+    ) -> Self {
         self.0.hosts = hosts;
+        self.0.lost_sources = lost_sources;
         self
     }
 
@@ -193,7 +201,7 @@ impl fmt::Display for Error {
     /// One line: what happened, where, and what became of the work; then every host with its own
     /// cause, where no server could be had.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { found, stop, node, attempts, hosts, warnings, .. } = &*self.0;
+        let Inner { found, stop, node, attempts, hosts, lost_sources, warnings, .. } = &*self.0;
         write!(f, "{} ({})", found.kind, found.kind.code())?;
         if let Some(node) = node {
             write!(f, " on {node}")?;
@@ -223,6 +231,9 @@ impl fmt::Display for Error {
                 }
                 None => f.write_str(&host.state)?,
             }
+        }
+        for source in lost_sources {
+            write!(f, "; {source}")?;
         }
         for warning in warnings {
             write!(f, "; {warning}")?;

@@ -276,11 +276,11 @@ impl<'a> Course<'a> {
             }
             _ => error,
         };
+        let monitor = &self.core.monitor;
         match failed.facts().phase {
-            Phase::Waiting if found.kind != FailureKind::Closed => {
-                error.with_hosts(self.core.monitor.host_reports())
+            Phase::Waiting | Phase::Connect(_) if found.kind != FailureKind::Closed => {
+                error.with_cluster(monitor.host_reports(), monitor.lost_sources())
             }
-            Phase::Connect(_) => error.with_hosts(self.core.monitor.host_reports()),
             _ => error,
         }
     }

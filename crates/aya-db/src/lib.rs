@@ -54,9 +54,10 @@ mod transaction;
 mod view;
 
 pub use aya_db_core::failure::FailureKind;
+pub use aya_db_core::observation::Source;
 pub use aya_db_core::route::Intent;
 pub use aya_db_core::snapshot::{ClusterSnapshot, Leadership};
-pub use aya_db_core::topology::ClusterEvent;
+pub use aya_db_core::topology::{ClusterEvent, StalePrimaryReason};
 pub use aya_db_core::{Fate, Generation, Lsn, Moment, NodeId, Timeline, retry};
 pub use tokio_postgres::error::DbError;
 pub use tokio_postgres::{Column, Notification, Row, SimpleQueryMessage, types};

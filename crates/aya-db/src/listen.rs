@@ -146,7 +146,8 @@ impl Work for ListenWork<'_> {
             .await
             .map_err(|failure| Failed::from_connect(Arc::new(failure), safety))?;
         self.core.monitor.watch(&link);
-        let talk = Talk { link: &link, block: Block::None, safety, until: None, canceller: None };
+        let talk =
+            Talk { link: &link, block: Block::None, safety, until: None, session, canceller: None };
         let listen: Vec<String> = self
             .channels
             .iter()

@@ -98,7 +98,8 @@ impl Work for Statement<'_> {
             block: Block::None,
             safety: self.options.safety,
             until: attempt.run_until,
-            canceller: self.options.canceller.as_ref().map(|it| (it, &self.core.session)),
+            session: &self.core.session,
+            canceller: self.options.canceller.as_ref(),
         };
         match self.ask(&talk).await {
             Ok(answer) => Ok(answer),

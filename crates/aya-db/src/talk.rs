@@ -15,7 +15,7 @@ use aya_db_core::failure::{
 };
 
 use crate::canceller::Canceller;
-use crate::connect::Session;
+use crate::connect::{Session, cancel};
 use crate::failed::Failed;
 use crate::failure::{cause_of, server_error, sync_rep_notice};
 use crate::link::{End, Link, Mark, Severed};
@@ -36,7 +36,8 @@ pub(crate) struct Talk<'a> {
     pub(crate) safety: Safety,
     /// When a statement is ended, if ever.
     pub(crate) until: Option<Instant>,
-    pub(crate) canceller: Option<(&'a Canceller, &'a Arc<Session>)>,
+    pub(crate) session: &'a Arc<Session>,
+    pub(crate) canceller: Option<&'a Canceller>,
 }
 
 /// What proves that a message reached the server.
@@ -117,7 +118,9 @@ impl Talk<'_> {
     /// COMMIT; an answer that says ROLLBACK is a failure.
     pub(crate) async fn commit(&self) -> Result<(), Failed> {
         let commit = self.link.client().batch_execute("commit");
-        self.step(|| Phase::Commit, Proof::Work, commit).await?;
+        // A cancelled COMMIT would stand, but without its standby.
+        let alone = Talk { block: Block::None, canceller: None, ..*self };
+        alone.step(|| Phase::Commit, Proof::Work, commit).await?;
         if self.link.state().last_tag_was_rollback() {
             let mut facts = Facts::new(Phase::Commit, Sent::Yes, Cause::Answered);
             facts.commit_tag = Some(CommitTag::Rollback);
@@ -184,11 +187,11 @@ impl Talk<'_> {
         }
         let mark = self.link.mark();
         let answered = {
-            let _running = self.canceller.map(|(canceller, session)| {
-                canceller.begin(session, self.link);
+            let _running = self.canceller.map(|canceller| {
+                canceller.begin(self.session, self.link);
                 EndOnDrop(canceller)
             });
-            self.limited(work).await
+            self.limited(work, self.may_cancel()).await
         };
         match answered {
             Ok(answer) => {
@@ -203,20 +206,43 @@ impl Talk<'_> {
         }
     }
 
-    /// Ends the connection when the time is up.
+    /// Ends the connection when the time is up. The server is asked to stop as well where nothing
+    /// can be committing: a COMMIT that waits for its standby would give up the wait and stand.
     async fn limited<T>(
         &self,
         work: impl Future<Output = Result<T, tokio_postgres::Error>>,
+        cancel: Cancel,
     ) -> Result<T, tokio_postgres::Error> {
         let Some(until) = self.until else { return work.await };
         tokio::pin!(work);
         match timeout_at(until, &mut work).await {
             Ok(answered) => answered,
             Err(_) => {
+                if cancel == Cancel::Safe {
+                    self.cancel();
+                }
                 self.link.handle().sever(Severed::Deadline);
                 work.await
             }
         }
+    }
+
+    fn may_cancel(&self) -> Cancel {
+        if self.block == Block::Open || self.safety == Safety::ReadOnly {
+            Cancel::Safe
+        } else {
+            Cancel::Unsafe
+        }
+    }
+
+    /// Sends a cancel request beside the call, which has no time left; it ends by itself.
+    fn cancel(&self) {
+        let (session, dialled) = (Arc::clone(self.session), self.link.dialled().clone());
+        let token = self.link.client().cancel_token();
+        tokio::spawn(async move {
+            // If it does not arrive, the statement ends when its backend finds us gone.
+            let _ = cancel(&session, &dialled, &token).await;
+        });
     }
 
     /// Success that a notice makes a failure: committed, and perhaps nowhere else.
@@ -263,7 +289,7 @@ impl Talk<'_> {
     async fn settle(&self) {
         if self.link.state().outstanding() > 0 {
             // If it fails, the connection is closed, which is a state as clear.
-            let _ = self.limited(self.link.client().check_connection()).await;
+            let _ = self.limited(self.link.client().check_connection(), Cancel::Unsafe).await;
         }
     }
 
@@ -276,6 +302,13 @@ impl Talk<'_> {
         };
         if sent { Sent::Yes } else { Sent::No }
     }
+}
+
+/// Whether a statement may be cancelled without harm to a commit.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cancel {
+    Safe,
+    Unsafe,
 }
 
 /// Takes the cancel right back when a step ends or is dropped.

@@ -262,7 +262,8 @@ impl Shared {
             block: Block::Open,
             safety: self.options.safety,
             until: self.run_until,
-            canceller: self.options.canceller.as_ref().map(|it| (it, &self.core.session)),
+            session: &self.core.session,
+            canceller: self.options.canceller.as_ref(),
         }
     }
 
@@ -272,8 +273,7 @@ impl Shared {
 
     async fn commit(&self) -> Result<(), Failed> {
         self.ended.store(true, Ordering::Release);
-        // A cancelled COMMIT would be kept without its standby.
-        Talk { canceller: None, ..self.talk() }.commit().await
+        self.talk().commit().await
     }
 
     async fn rollback(&self) -> Result<(), Failed> {

@@ -20,3 +20,4 @@ pub(crate) use self::dial::{Address, Dialled, dial};
 pub(crate) use self::failure::{ConnectCause, ConnectFailure};
 pub(crate) use self::open::open;
 pub(crate) use self::session::Session;
+pub(crate) use self::transport::Transport;

@@ -1,9 +1,11 @@
 //! The socket under a connection: TCP, or a Unix socket where there are such.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 #[cfg(unix)]
@@ -17,6 +19,23 @@ pub(crate) enum Transport {
     /// A Unix-domain socket.
     #[cfg(unix)]
     Unix(UnixStream),
+}
+
+impl Transport {
+    /// Whether the other side has closed it, by what the kernel knows at this moment: the runtime
+    /// may not have heard of it yet.
+    pub(crate) fn is_at_end(&self) -> bool {
+        let mut byte = [MaybeUninit::uninit()];
+        let peeked = match self {
+            Self::Tcp(stream) => SockRef::from(stream).peek(&mut byte),
+            #[cfg(unix)]
+            Self::Unix(stream) => SockRef::from(stream).peek(&mut byte),
+        };
+        match peeked {
+            Ok(read) => read == 0,
+            Err(error) => error.kind() != io::ErrorKind::WouldBlock,
+        }
+    }
 }
 
 impl AsyncRead for Transport {

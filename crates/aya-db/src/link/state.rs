@@ -103,6 +103,11 @@ impl LinkState {
         sent.saturating_sub(self.requests_answered.load(Ordering::Acquire))
     }
 
+    /// Whether the session is open and the server owes nothing.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.status() != 0 && self.outstanding() == 0
+    }
+
     /// How many of the answers that the server owes are to work, not to a statement let go of.
     pub(crate) fn works_outstanding(&self) -> u64 {
         let closes = self.closes_sent.load(Ordering::Acquire);

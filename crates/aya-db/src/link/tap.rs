@@ -12,11 +12,29 @@ use aya_db_core::conninfo::RequireAuth;
 use super::authentication::Authentication;
 use super::frames::Scanner;
 use super::state::LinkState;
+use crate::connect::Transport;
+use crate::tls::Negotiated;
+
+/// What lies beneath a [`Tap`].
+pub(crate) trait Beneath: AsyncRead + AsyncWrite + Unpin {
+    /// Whether the other side is known to have closed the stream.
+    fn is_at_end(&self) -> bool;
+}
+
+impl Beneath for Negotiated<Transport> {
+    fn is_at_end(&self) -> bool {
+        self.transport().is_at_end()
+    }
+}
 
 /// Wraps the plain-text side of a connection's stream.
 ///
 /// A frame counts as sent when the transport has taken its last byte. Before that the server
 /// cannot have acted on it; after that it may have.
+///
+/// The kernel takes what is written to a connection that the server has already closed, and the
+/// runtime may be late to tell of the end. So where no answer is owed, the kernel is asked before
+/// the first byte of a request: one that goes nowhere is then known not to have been sent.
 #[derive(Debug)]
 pub(crate) struct Tap<S> {
     inner: S,
@@ -40,7 +58,7 @@ impl<S> Tap<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Tap<S> {
+impl<S: Beneath> AsyncRead for Tap<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -68,13 +86,16 @@ impl<S: AsyncRead + Unpin> AsyncRead for Tap<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Tap<S> {
+impl<S: Beneath> AsyncWrite for Tap<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        if this.state.is_at_rest() && this.inner.is_at_end() {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
         let taken = ready!(Pin::new(&mut this.inner).poll_write(cx, buf))?;
         let state = &this.state;
         this.outgoing.feed(&buf[..taken], |frame| state.frame_sent(frame));
@@ -92,9 +113,15 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Tap<S> {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
     use super::*;
+
+    impl Beneath for DuplexStream {
+        fn is_at_end(&self) -> bool {
+            false
+        }
+    }
 
     const STARTUP: &[u8] = b"\0\0\0\x09\0\x03\0\0\0";
     const QUERY: &[u8] = b"Q\0\0\0\x06;\0";

@@ -9,7 +9,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use aya_db_core::observation::Suspicion;
 use aya_db_core::route::is_hopeless;
-use aya_db_core::snapshot::{ClusterSnapshot, Health, NodeRole};
+use aya_db_core::snapshot::{ClusterSnapshot, Health, NodeRole, SourceState};
 use aya_db_core::topology::explain;
 use aya_db_core::{Generation, NodeId};
 
@@ -156,6 +156,16 @@ impl Monitor {
             HostReport { node: id.clone(), failure, state }
         };
         snapshot.nodes.iter().map(report).collect()
+    }
+
+    /// The sources that cannot be read, each with the reason.
+    pub(crate) fn lost_sources(&self) -> Vec<String> {
+        let snapshot = self.snapshot();
+        let lost = snapshot.sources.iter().filter_map(|(source, state)| match state {
+            SourceState::Lost { reason, .. } => Some(format!("{source}: {reason}")),
+            SourceState::Live { .. } | SourceState::Pending => None,
+        });
+        lost.collect()
     }
 
     /// Whether its thread still runs.

@@ -12,36 +12,38 @@ use crate::link::Link;
 /// The callers that wait, the longest first.
 #[derive(Debug, Default)]
 pub(super) struct Handover {
-    waiting: AtomicUsize,
-    queue: Mutex<VecDeque<oneshot::Sender<Box<Link>>>>,
+    /// The length of the queue, for those who only want to know that it is empty.
+    queued: AtomicUsize,
+    queue: Mutex<VecDeque<Waiter>>,
 }
 
+/// Where a caller waits for a connection.
+pub(super) type Waiter = oneshot::Sender<Box<Link>>;
+
 impl Handover {
-    /// Joins the queue. Dropping the receiver leaves it.
+    /// Joins the queue. Dropping or closing the receiver leaves it.
     pub(super) fn wait(&self) -> oneshot::Receiver<Box<Link>> {
         let (sender, receiver) = oneshot::channel();
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         queue.retain(|waiter| !waiter.is_closed());
         queue.push_back(sender);
-        self.waiting.store(queue.len(), Ordering::Release);
+        self.queued.store(queue.len(), Ordering::Release);
         receiver
     }
 
-    /// Whether anybody may be waiting; costs one load.
-    pub(super) fn is_wanted(&self) -> bool {
-        self.waiting.load(Ordering::Acquire) > 0
-    }
-
-    /// Gives `link` to the first who still waits, or back.
-    pub(super) fn give(&self, mut link: Box<Link>) -> Option<Box<Link>> {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        while let Some(waiter) = queue.pop_front() {
-            self.waiting.store(queue.len(), Ordering::Release);
-            match waiter.send(link) {
-                Ok(()) => return None,
-                Err(back) => link = back,
-            }
+    /// The first who still waits, to be given a connection; costs one load if nobody does.
+    pub(super) fn next(&self) -> Option<Waiter> {
+        if self.queued.load(Ordering::Acquire) == 0 {
+            return None;
         }
-        Some(link)
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = loop {
+            match queue.pop_front() {
+                Some(waiter) if waiter.is_closed() => {}
+                found => break found,
+            }
+        };
+        self.queued.store(queue.len(), Ordering::Release);
+        found
     }
 }

@@ -54,11 +54,21 @@ impl Drop for Pooled {
                 }
                 drop(Object::take(object));
             }
-            Recycled::Keep if self.pool.manager().handover.is_wanted() => {
-                // Should nobody want it after all, it is one connection too many.
-                drop(self.pool.manager().handover.give(Object::take(object)));
-            }
-            Recycled::Keep => drop(object),
+            Recycled::Keep => match self.pool.manager().handover.next() {
+                None => drop(object),
+                Some(waiter) => {
+                    let mut link = Object::take(object);
+                    let mut next = Some(waiter);
+                    // Should nobody wait any more after all, it is one connection too many.
+                    while let Some(waiter) = next {
+                        match waiter.send(link) {
+                            Ok(()) => return,
+                            Err(back) => link = back,
+                        }
+                        next = self.pool.manager().handover.next();
+                    }
+                }
+            },
         }
     }
 }

@@ -146,6 +146,14 @@ impl<S> Negotiated<S> {
         matches!(self, Self::Tls(_))
     }
 
+    /// The connection beneath.
+    pub(crate) fn transport(&self) -> &S {
+        match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => stream.get_ref().0,
+        }
+    }
+
     /// The channel binding for SCRAM-SHA-256-PLUS (RFC 5929), if there is one.
     pub(crate) fn tls_server_end_point(&self) -> Option<Vec<u8>> {
         match self {
