@@ -53,6 +53,15 @@ mod tls;
 mod transaction;
 mod view;
 
+/// The examples of the README and of the guide must compile as well.
+#[cfg(doctest)]
+mod guides {
+    #[doc = include_str!("../../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../../docs/failover.md")]
+    struct Failover;
+}
+
 pub use aya_db_core::failure::FailureKind;
 pub use aya_db_core::observation::Source;
 pub use aya_db_core::route::Intent;

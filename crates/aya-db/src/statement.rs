@@ -1,5 +1,6 @@
 //! The work of a statement that stands alone.
 
+use std::future::Future;
 use std::sync::Arc;
 
 use tokio_postgres::types::ToSql;
@@ -16,83 +17,137 @@ use crate::pool::Pooled;
 use crate::sql::Prepared;
 use crate::talk::{Block, Talk};
 
-/// What is wanted of a statement.
-#[derive(Clone, Copy)]
-pub(crate) enum Wanted<'a> {
-    /// Its rows.
-    Rows(&'a [&'a (dyn ToSql + Sync)]),
-    /// How many rows it touched.
-    Count(&'a [&'a (dyn ToSql + Sync)]),
-    /// Nothing but that it is done; it may be several.
-    Done,
-    /// Its rows as text; it may be several.
-    Text,
-    /// Its types.
-    Types,
-    /// A usable connection.
-    Nothing,
-}
-
-/// What came of it.
-pub(crate) enum Answer {
-    Rows(Vec<Row>),
-    Count(u64),
-    Done,
-    Text(Vec<SimpleQueryMessage>),
-    Types(Prepared),
-}
-
-/// One statement in autocommit.
-pub(crate) struct Statement<'a> {
+/// One statement in autocommit, and what is wanted of it.
+pub(crate) struct Statement<'a, W> {
     pub(crate) core: &'a Arc<Core>,
     pub(crate) options: &'a CallOptions,
     pub(crate) sql: &'a str,
-    pub(crate) wanted: Wanted<'a>,
+    pub(crate) wanted: W,
 }
 
-impl Statement<'_> {
-    async fn ask(&self, talk: &Talk<'_>) -> Result<Answer, Failed> {
-        let read_only = self.options.safety == Safety::ReadOnly;
-        match self.wanted {
-            Wanted::Rows(params) if read_only => {
-                let begin = self.options.transaction.begin();
-                talk.query_read_only(&begin, self.sql, params).await.map(Answer::Rows)
-            }
-            Wanted::Count(params) if read_only => {
-                let begin = self.options.transaction.begin();
-                let rows = talk.query_read_only(&begin, self.sql, params).await?;
-                Ok(Answer::Count(u64::try_from(rows.len()).unwrap_or(u64::MAX)))
-            }
-            Wanted::Done | Wanted::Text if read_only => {
-                talk.begin(&self.options.transaction.begin()).await?;
-                let answer = match self.wanted {
-                    Wanted::Text => talk.simple_query(self.sql).await.map(Answer::Text),
-                    _ => talk.batch(self.sql).await.map(|()| Answer::Done),
-                };
-                let ended = match &answer {
-                    Ok(_) => talk.commit().await,
-                    Err(_) => talk.rollback().await,
-                };
-                let answer = answer?;
-                ended.map(|()| answer)
-            }
-            Wanted::Rows(params) => talk.query(self.sql, params).await.map(Answer::Rows),
-            Wanted::Count(params) => talk.execute(self.sql, params).await.map(Answer::Count),
-            Wanted::Done => talk.batch(self.sql).await.map(|()| Answer::Done),
-            Wanted::Text => talk.simple_query(self.sql).await.map(Answer::Text),
-            Wanted::Types => {
-                let statement = talk.prepare(self.sql).await?;
-                Ok(Answer::Types(Prepared::new(self.sql, &statement)))
-            }
-            Wanted::Nothing => Ok(Answer::Done),
+/// What may be wanted of a statement.
+pub(crate) trait Wanted: Send + Sync {
+    /// What comes of it.
+    type Answer: Send;
+
+    /// Asks for it.
+    fn ask(
+        &self,
+        talk: &Talk<'_>,
+        sql: &str,
+    ) -> impl Future<Output = Result<Self::Answer, Failed>> + Send;
+
+    /// Asks for it in the READ ONLY transaction that `begin` begins.
+    fn ask_read_only(
+        &self,
+        talk: &Talk<'_>,
+        begin: &str,
+        sql: &str,
+    ) -> impl Future<Output = Result<Self::Answer, Failed>> + Send {
+        async move {
+            talk.begin(begin).await?;
+            let answer = self.ask(talk, sql).await;
+            let ended = match &answer {
+                Ok(_) => talk.commit().await,
+                Err(_) => talk.rollback().await,
+            };
+            let answer = answer?;
+            ended.map(|()| answer)
         }
     }
 }
 
-impl Work for Statement<'_> {
-    type Output = Answer;
+type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 
-    async fn run(&mut self, link: Pooled, attempt: &Attempting<'_>) -> Result<Answer, Failed> {
+/// Its rows.
+pub(crate) struct Rows<'a>(pub(crate) Params<'a>);
+
+/// How many rows it touched.
+pub(crate) struct Count<'a>(pub(crate) Params<'a>);
+
+/// Nothing but that it is done; it may be several.
+pub(crate) struct Done;
+
+/// Its rows as text; it may be several.
+pub(crate) struct Text;
+
+/// Its types.
+pub(crate) struct Types;
+
+/// A usable connection, and no statement.
+pub(crate) struct Nothing;
+
+impl Wanted for Rows<'_> {
+    type Answer = Vec<Row>;
+
+    async fn ask(&self, talk: &Talk<'_>, sql: &str) -> Result<Vec<Row>, Failed> {
+        talk.query(sql, self.0).await
+    }
+
+    async fn ask_read_only(
+        &self,
+        talk: &Talk<'_>,
+        begin: &str,
+        sql: &str,
+    ) -> Result<Vec<Row>, Failed> {
+        talk.query_read_only(begin, sql, self.0).await
+    }
+}
+
+impl Wanted for Count<'_> {
+    type Answer = u64;
+
+    async fn ask(&self, talk: &Talk<'_>, sql: &str) -> Result<u64, Failed> {
+        talk.execute(sql, self.0).await
+    }
+}
+
+impl Wanted for Done {
+    type Answer = ();
+
+    async fn ask(&self, talk: &Talk<'_>, sql: &str) -> Result<(), Failed> {
+        talk.batch(sql).await
+    }
+}
+
+impl Wanted for Text {
+    type Answer = Vec<SimpleQueryMessage>;
+
+    async fn ask(&self, talk: &Talk<'_>, sql: &str) -> Result<Vec<SimpleQueryMessage>, Failed> {
+        talk.simple_query(sql).await
+    }
+}
+
+impl Wanted for Types {
+    type Answer = Prepared;
+
+    async fn ask(&self, talk: &Talk<'_>, sql: &str) -> Result<Prepared, Failed> {
+        let statement = talk.prepare(sql).await?;
+        Ok(Prepared::new(sql, &statement))
+    }
+
+    async fn ask_read_only(
+        &self,
+        talk: &Talk<'_>,
+        _begin: &str,
+        sql: &str,
+    ) -> Result<Prepared, Failed> {
+        self.ask(talk, sql).await
+    }
+}
+
+impl Wanted for Nothing {
+    type Answer = ();
+
+    async fn ask(&self, _talk: &Talk<'_>, _sql: &str) -> Result<(), Failed> {
+        Ok(())
+    }
+}
+
+impl<W: Wanted> Work for Statement<'_, W> {
+    type Output = W::Answer;
+
+    async fn run(&mut self, link: Pooled, attempt: &Attempting<'_>) -> Result<W::Answer, Failed> {
         let talk = Talk {
             link: &link,
             block: Block::None,
@@ -101,7 +156,13 @@ impl Work for Statement<'_> {
             session: &self.core.session,
             canceller: self.options.canceller.as_ref(),
         };
-        match self.ask(&talk).await {
+        let answer = if self.options.safety == Safety::ReadOnly {
+            let begin = self.options.transaction.begin();
+            self.wanted.ask_read_only(&talk, &begin, self.sql).await
+        } else {
+            self.wanted.ask(&talk, self.sql).await
+        };
+        match answer {
             Ok(answer) => Ok(answer),
             Err(failed) => Err(failed.with_link(link)),
         }

@@ -14,7 +14,7 @@ use crate::execute::execute;
 use crate::failed::Failed;
 use crate::options::CallOptions;
 use crate::sql::{Prepared, Sql};
-use crate::statement::{Answer, Statement, Wanted};
+use crate::statement::{Count, Done, Nothing, Rows, Statement, Text, Types, Wanted};
 use crate::transaction::{BeginWork, ClosureWork, Transaction};
 
 /// A cluster together with [`CallOptions`], as [`Cluster::with`] gives it. Its methods are those
@@ -39,10 +39,7 @@ impl<'a> View<'a> {
         sql: &(impl Sql + ?Sized),
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, Error> {
-        match self.run(sql.text(), Wanted::Rows(params)).await? {
-            Answer::Rows(rows) => Ok(rows),
-            _ => unreachable!("rows were wanted"),
-        }
+        self.run(sql.text(), Rows(params)).await
     }
 
     /// See [`Cluster::query_one`].
@@ -81,10 +78,7 @@ impl<'a> View<'a> {
         sql: &(impl Sql + ?Sized),
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<u64, Error> {
-        match self.run(sql.text(), Wanted::Count(params)).await? {
-            Answer::Count(count) => Ok(count),
-            _ => unreachable!("a count was wanted"),
-        }
+        self.run(sql.text(), Count(params)).await
     }
 
     /// See [`Cluster::batch`].
@@ -92,7 +86,7 @@ impl<'a> View<'a> {
     /// # Errors
     /// As there.
     pub async fn batch(&self, sql: &str) -> Result<(), Error> {
-        self.run(sql, Wanted::Done).await.map(drop)
+        self.run(sql, Done).await
     }
 
     /// See [`Cluster::simple_query`].
@@ -100,10 +94,7 @@ impl<'a> View<'a> {
     /// # Errors
     /// As there.
     pub async fn simple_query(&self, sql: &str) -> Result<Vec<SimpleQueryMessage>, Error> {
-        match self.run(sql, Wanted::Text).await? {
-            Answer::Text(messages) => Ok(messages),
-            _ => unreachable!("text was wanted"),
-        }
+        self.run(sql, Text).await
     }
 
     /// See [`Cluster::prepare`].
@@ -111,10 +102,7 @@ impl<'a> View<'a> {
     /// # Errors
     /// As there.
     pub async fn prepare(&self, sql: &str) -> Result<Prepared, Error> {
-        match self.run(sql, Wanted::Types).await? {
-            Answer::Types(prepared) => Ok(prepared),
-            _ => unreachable!("types were wanted"),
-        }
+        self.run(sql, Types).await
     }
 
     /// See [`Cluster::transaction`].
@@ -167,10 +155,10 @@ impl<'a> View<'a> {
 
     /// Opens a connection that serves the options, and gives it to the pool.
     pub(crate) async fn reach(&self) -> Result<(), Error> {
-        self.run("", Wanted::Nothing).await.map(drop)
+        self.run("", Nothing).await
     }
 
-    async fn run(&self, sql: &str, wanted: Wanted<'_>) -> Result<Answer, Error> {
+    async fn run<W: Wanted>(&self, sql: &str, wanted: W) -> Result<W::Answer, Error> {
         let core = self.cluster.core();
         let mut work = Statement { core, options: &self.options, sql, wanted };
         execute(core, &self.options, &mut work).await
