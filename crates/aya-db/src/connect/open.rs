@@ -2,10 +2,11 @@
 
 use std::future::Future;
 
+use rand::seq::SliceRandom;
 use tokio::time::{Instant, timeout_at};
 
 use aya_db_core::SqlState;
-use aya_db_core::conninfo::HostSpec;
+use aya_db_core::conninfo::{HostSpec, LoadBalanceHosts};
 use aya_db_core::failure::ConnectStage;
 
 use super::authenticate::{Label, authenticate};
@@ -49,7 +50,10 @@ async fn open_any(
     deadline: Instant,
 ) -> Step<Link> {
     let limit = deadline.min(Instant::now() + session.connect_timeout());
-    let addresses = within(ConnectStage::Resolve, limit, resolve(host)).await?;
+    let mut addresses = within(ConnectStage::Resolve, limit, resolve(host)).await?;
+    if session.info().load_balance_hosts() == LoadBalanceHosts::Random {
+        addresses.shuffle(&mut rand::rng());
+    }
     let mut failed = (ConnectStage::Tcp, ConnectCause::Deadline);
     for address in addresses {
         if Instant::now() >= deadline {

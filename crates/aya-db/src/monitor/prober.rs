@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
-use aya_db_core::conninfo::HostSpec;
+use aya_db_core::conninfo::{HostSpec, LoadBalanceHosts};
 use aya_db_core::failure::ConnectStage;
 use aya_db_core::observation::{Observation, ServerAnswer};
 use aya_db_core::topology::ProbePlan;
@@ -65,11 +65,17 @@ impl Prober {
     }
 
     /// Hosts are asked a little apart, in the order of the connection string, so that the answer
-    /// of the first one counts where one answer settles the matter (a wrong password).
+    /// of the first one counts where one answer settles the matter (a wrong password); with
+    /// `load_balance_hosts=random` in any order.
     fn head_start(&self) -> Duration {
         let hosts = self.session.info().hosts();
-        let place = hosts.iter().position(|host| host.node_id() == self.node);
-        STAGGER * u32::try_from(place.unwrap_or(0).min(MOST_STAGGERED)).unwrap_or(0)
+        let place = match self.session.info().load_balance_hosts() {
+            LoadBalanceHosts::Disable => {
+                hosts.iter().position(|host| host.node_id() == self.node).unwrap_or(0)
+            }
+            LoadBalanceHosts::Random => rand::random_range(0..hosts.len()),
+        };
+        STAGGER * u32::try_from(place.min(MOST_STAGGERED)).unwrap_or(0)
     }
 
     /// Waits until the next probe is due, which a new plan may bring forward; whether there is
