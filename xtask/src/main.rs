@@ -30,6 +30,13 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Kill the leader of a real cluster while agents write, and count what reached them
+    #[command(disable_help_flag = true)]
+    Demo {
+        /// Passed on to the demo
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Put the tools in place: protoc, nextest, cargo-deny
     Setup,
     /// Run every check and test
@@ -77,6 +84,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<()> {
     let root = root();
     match command {
+        Command::Demo { arguments } => passthrough::demo(&root, &arguments),
         Command::Setup => setup::run(&root),
         Command::Test { quick: true } => test::run(&root, test::Layers::Quick),
         Command::Test { quick: false } | Command::Verify => test::run(&root, test::Layers::All),

@@ -1,4 +1,4 @@
-//! The verbs that only start cargo: `fix`, `bench` and `fuzz`.
+//! The verbs that only start cargo: `demo`, `fix`, `bench` and `fuzz`.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -8,6 +8,14 @@ use anyhow::{Context, Result, ensure};
 
 use crate::test::variables;
 use crate::{generate, setup};
+
+/// Runs the demo in place of this process, so that Ctrl-C ends it and its exit code is ours.
+pub(crate) fn demo(root: &Path, arguments: &[OsString]) -> Result<()> {
+    setup::protoc(root)?;
+    let mut demo = cargo(root, &["run", "--release", "--package", "aya-demo", "--"]);
+    demo.args(arguments);
+    become_it(demo)
+}
 
 /// Formats, applies what clippy proposes, and makes the generated files anew.
 pub(crate) fn fix(root: &Path) -> Result<()> {
@@ -29,7 +37,7 @@ pub(crate) fn fix(root: &Path) -> Result<()> {
 /// Runs the benchmarks.
 pub(crate) fn bench(root: &Path, arguments: &[OsString]) -> Result<()> {
     setup::protoc(root)?;
-    let mut bench = cargo(root, &["bench", "--package", "aya-benches"]);
+    let mut bench = cargo(root, &["bench", "--package", "aya-benches", "--"]);
     bench.args(arguments);
     run(bench)
 }
@@ -53,6 +61,14 @@ fn cargo(root: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new("cargo");
     command.args(arguments).current_dir(root);
     command
+}
+
+/// Returns only where a process cannot become another one, or when that failed.
+fn become_it(mut command: Command) -> Result<()> {
+    #[cfg(unix)]
+    return Err(std::os::unix::process::CommandExt::exec(&mut command)).context("start cargo");
+    #[cfg(not(unix))]
+    run(command)
 }
 
 fn run(mut command: Command) -> Result<()> {

@@ -53,7 +53,7 @@ pub(crate) fn protoc(root: &Path) -> Result<()> {
     fs::copy(&binary, &partial).with_context(|| format!("copy {}", binary.display()))?;
     make_executable(&partial)?;
     fs::rename(&partial, &target)?;
-    println!("protoc: {}", target.display());
+    eprintln!("protoc: {}", target.display());
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! One connection, as the rest of the driver holds it.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
@@ -21,7 +21,6 @@ pub(crate) struct Link {
     facts: LinkFacts,
     dialled: Dialled,
     statements: Statements,
-    idle_since: Mutex<Instant>,
 }
 
 /// What was true of the server when the connection was made.
@@ -62,9 +61,8 @@ impl Link {
         facts: LinkFacts,
         dialled: Dialled,
     ) -> Self {
-        let idle_since = Mutex::new(facts.made_at);
         let handle = LinkHandle { state, driver };
-        Self { client, handle, facts, dialled, statements: Statements::new(), idle_since }
+        Self { client, handle, facts, dialled, statements: Statements::new() }
     }
 
     pub(crate) const fn client(&self) -> &Client {
@@ -135,14 +133,8 @@ impl Link {
         self.state().copies_ended() != mark.copies
     }
 
-    /// Notes that the connection goes back to the pool now.
-    pub(crate) fn rest(&self) {
-        *self.idle_since.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-    }
-
     /// What the pool must know to decide whether it may be handed out again.
     pub(crate) fn pooled(&self) -> Connection {
-        let idle_since = *self.idle_since.lock().unwrap_or_else(PoisonError::into_inner);
         let state = self.state();
         let closed = state.end().is_some() || self.client.is_closed();
         Connection {
@@ -151,7 +143,7 @@ impl Link {
             status: TransactionStatus::from_byte(state.status()),
             outstanding: u32::try_from(state.works_outstanding()).unwrap_or(u32::MAX),
             age: self.facts.made_at.elapsed(),
-            idle: idle_since.elapsed(),
+            idle: state.since_ready(),
         }
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio_postgres::error::DbError;
@@ -31,6 +32,9 @@ pub(crate) struct LinkState {
     heard: AtomicU64,
     /// The transaction status of the last ReadyForQuery: `I`, `T` or `E`; zero before the first.
     status: AtomicU8,
+    born: Instant,
+    /// When the last ReadyForQuery came, in microseconds since birth.
+    ready_at: AtomicU64,
     /// Whether the last CommandComplete said `ROLLBACK`.
     rolled_back: AtomicBool,
     execute_pending: AtomicBool,
@@ -75,6 +79,8 @@ impl LinkState {
             closes_answered: AtomicU64::new(0),
             heard: AtomicU64::new(0),
             status: AtomicU8::new(0),
+            born: Instant::now(),
+            ready_at: AtomicU64::new(0),
             rolled_back: AtomicBool::new(false),
             execute_pending: AtomicBool::new(false),
             notices: Mutex::new(VecDeque::new()),
@@ -103,9 +109,15 @@ impl LinkState {
         sent.saturating_sub(self.requests_answered.load(Ordering::Acquire))
     }
 
-    /// Whether the session is open and the server owes nothing.
-    pub(crate) fn is_at_rest(&self) -> bool {
-        self.status() != 0 && self.outstanding() == 0
+    /// For how long the server has owed nothing; `None` while it does, or the session is not open.
+    pub(crate) fn at_rest_for(&self) -> Option<Duration> {
+        (self.status() != 0 && self.outstanding() == 0).then(|| self.since_ready())
+    }
+
+    /// The time since the last ReadyForQuery, or since birth.
+    pub(crate) fn since_ready(&self) -> Duration {
+        let ready_at = Duration::from_micros(self.ready_at.load(Ordering::Relaxed));
+        self.born.elapsed().saturating_sub(ready_at)
     }
 
     /// How many of the answers that the server owes are to work, not to a statement let go of.
@@ -210,6 +222,8 @@ impl LinkState {
         match frame.tag {
             b'Z' => {
                 self.status.store(frame.head().first().copied().unwrap_or(0), Ordering::Release);
+                let age = u64::try_from(self.born.elapsed().as_micros()).unwrap_or(u64::MAX);
+                self.ready_at.store(age, Ordering::Relaxed);
                 // The first one ends the startup, which no request asked for.
                 let sent = self.requests_sent.load(Ordering::Acquire);
                 if self.requests_answered.load(Ordering::Acquire) < sent {

@@ -1,9 +1,12 @@
 //! From an intent to a connection: wait for a server, queue at its pool, check what was got.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use deadpool::managed::PoolError;
+use futures_util::poll;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
@@ -112,17 +115,22 @@ async fn queue(
     pool: &Arc<NodePool>,
     seeker: &Seeker,
 ) -> Result<Pooled, Failed> {
-    let got = tokio::select! {
-        biased;
-        got = pool.get() => got,
-        () = withdrawn(keeper.subscribe(), pool, seeker.intent) => {
-            return Err(seeker.waiting(Cause::NoLeader));
-        }
-        () = sleep_until(seeker.deadline) => {
-            let cause =
-                if pool.is_exhausted() { Cause::PoolExhausted } else { Cause::Deadline };
-            return Err(seeker.waiting(cause).at(pool.node()));
-        }
+    let mut get = pin!(pool.get());
+    // Nearly always there is an idle connection, and nothing to wait for.
+    let got = match poll!(get.as_mut()) {
+        Poll::Ready(got) => got,
+        Poll::Pending => tokio::select! {
+            biased;
+            got = get => got,
+            () = withdrawn(keeper.subscribe(), pool, seeker.intent) => {
+                return Err(seeker.waiting(Cause::NoLeader));
+            }
+            () = sleep_until(seeker.deadline) => {
+                let full = pool.is_exhausted();
+                let cause = if full { Cause::PoolExhausted } else { Cause::Deadline };
+                return Err(seeker.waiting(cause).at(pool.node()));
+            }
+        },
     };
     match got {
         Ok(link) => check(shared, keeper, link, seeker),

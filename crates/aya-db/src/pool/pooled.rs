@@ -44,7 +44,6 @@ impl Deref for Pooled {
 impl Drop for Pooled {
     fn drop(&mut self) {
         let Some(object) = self.object.take() else { return };
-        object.rest();
         match self.pool.manager().judge(&object) {
             Recycled::Discard(reason) => {
                 metrics::count_discard(reason);

@@ -1,0 +1,101 @@
+//! aya-db as an application uses it: one cluster handle for all agents, and no loop around it.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use aya_testkit::PatroniCluster;
+use tokio::task::JoinSet;
+
+use aya_db::{Cluster, ClusterEvent, Error, Fate};
+
+use super::driver::{INSERT, Outcome};
+use super::log::Left;
+use crate::clock::Clock;
+
+/// The handle, and when the driver lost sight of a leader.
+pub(crate) struct Aya {
+    cluster: Cluster,
+    losses: Arc<Mutex<Vec<Duration>>>,
+    _listener: JoinSet<()>,
+}
+
+impl Aya {
+    /// Connects with every source there is, and a connection for each of `agents`.
+    pub(super) async fn connect(
+        cluster: &PatroniCluster,
+        agents: usize,
+        clock: Clock,
+    ) -> Result<Self> {
+        let text = conninfo(cluster, agents);
+        let cluster = Cluster::connect(&text).await.context("connect by aya-db")?;
+        let losses = Arc::new(Mutex::new(Vec::new()));
+        let mut listener = JoinSet::new();
+        let (mut events, seen) = (cluster.events(), Arc::clone(&losses));
+        listener.spawn(async move {
+            while let Some(event) = events.recv().await {
+                if matches!(event, ClusterEvent::LeaderLost { .. }) {
+                    seen.lock().unwrap_or_else(PoisonError::into_inner).push(clock.now());
+                }
+            }
+        });
+        Ok(Self { cluster, losses, _listener: listener })
+    }
+
+    pub(super) fn writer(&self, number: i32) -> AyaWriter {
+        AyaWriter { cluster: self.cluster.clone(), number }
+    }
+
+    pub(super) fn noticed_since(&self, moment: Duration) -> Option<Duration> {
+        let losses = self.losses.lock().unwrap_or_else(PoisonError::into_inner);
+        losses.iter().find(|at| **at >= moment).copied()
+    }
+}
+
+/// One agent's handle.
+pub(crate) struct AyaWriter {
+    cluster: Cluster,
+    number: i32,
+}
+
+impl AyaWriter {
+    pub(super) async fn write(&self, id: i64) -> Outcome {
+        match self.cluster.execute(INSERT, &[&id, &self.number]).await {
+            Ok(_) => Outcome::Written,
+            Err(error) => Outcome::Failed { label: label(&error), left: left(error.fate()) },
+        }
+    }
+}
+
+fn label(error: &Error) -> String {
+    format!("{} {}", error.code(), error.fate())
+}
+
+const fn left(fate: Fate) -> Left {
+    match fate {
+        Fate::NotSent | Fate::RolledBack => Left::Nothing,
+        Fate::Unknown => Left::Perhaps,
+        Fate::Committed => Left::OneCopy,
+    }
+}
+
+fn conninfo(cluster: &PatroniCluster, agents: usize) -> String {
+    let list = |addresses: &[SocketAddr], part: fn(&SocketAddr) -> String| {
+        addresses.iter().map(part).collect::<Vec<_>>().join(",")
+    };
+    let servers = cluster.client_addresses();
+    let account = cluster.account();
+    let url = |address: &SocketAddr| format!("http://{address}");
+    format!(
+        "host={} port={} user={name} password={} dbname={name} target_session_attrs=read-write \
+         pool_max_size={agents} cluster_scope={} etcd_endpoints={} patroni_endpoints={}",
+        list(&servers, |address| address.ip().to_string()),
+        list(&servers, |address| address.port().to_string()),
+        account.password,
+        cluster.scope(),
+        list(&cluster.etcd_endpoints(), url),
+        list(&cluster.patroni_endpoints(), url),
+        name = account.name,
+    )
+}

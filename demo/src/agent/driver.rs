@@ -1,0 +1,105 @@
+//! What the agents write through.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use aya_testkit::PatroniCluster;
+use clap::ValueEnum;
+
+use super::aya::{Aya, AyaWriter};
+use super::log::Left;
+use super::plain::{Plain, PlainWriter};
+use crate::clock::Clock;
+
+/// The driver under test, by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DriverName {
+    /// This project's driver
+    AyaDb,
+    /// tokio-postgres with a reconnect loop, for comparison
+    TokioPostgres,
+}
+
+impl DriverName {
+    /// The name as the arguments and the report have it.
+    pub(crate) const fn text(self) -> &'static str {
+        match self {
+            Self::AyaDb => "aya-db",
+            Self::TokioPostgres => "tokio-postgres",
+        }
+    }
+}
+
+/// The driver under test, set up for one cluster.
+pub(crate) enum Driver {
+    Aya(Aya),
+    Plain(Plain),
+}
+
+impl Driver {
+    /// Sets the driver up for `agents` writers.
+    ///
+    /// # Errors
+    /// When it cannot connect.
+    pub(crate) async fn connect(
+        name: DriverName,
+        cluster: &PatroniCluster,
+        agents: usize,
+        clock: Clock,
+    ) -> Result<Self> {
+        match name {
+            DriverName::AyaDb => Ok(Self::Aya(Aya::connect(cluster, agents, clock).await?)),
+            DriverName::TokioPostgres => Ok(Self::Plain(Plain::new(cluster)?)),
+        }
+    }
+
+    /// What agent `number` writes through.
+    pub(crate) fn writer(&self, number: i32) -> Writer {
+        match self {
+            Self::Aya(aya) => Writer::Aya(aya.writer(number)),
+            Self::Plain(plain) => Writer::Plain(plain.writer(number)),
+        }
+    }
+
+    /// When the driver first said, at `moment` or later, that the leader is lost; `None` also for
+    /// a driver that says no such thing.
+    pub(crate) fn noticed_since(&self, moment: Duration) -> Option<Duration> {
+        match self {
+            Self::Aya(aya) => aya.noticed_since(moment),
+            Self::Plain(_) => None,
+        }
+    }
+}
+
+/// One agent's way to the table.
+pub(crate) enum Writer {
+    Aya(AyaWriter),
+    Plain(PlainWriter),
+}
+
+impl Writer {
+    /// Writes row `id` and says how it ended. A write dropped midway may leave the row or not.
+    pub(crate) async fn write(&mut self, id: i64) -> Outcome {
+        match self {
+            Self::Aya(writer) => writer.write(id).await,
+            Self::Plain(writer) => writer.write(id).await,
+        }
+    }
+}
+
+/// How a write ended.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// The server acknowledged the row.
+    Written,
+    /// The application got an error.
+    Failed {
+        /// The error in a few words.
+        label: String,
+        /// What it says of the row.
+        left: Left,
+    },
+}
+
+/// The one statement of every agent.
+pub(super) const INSERT: &str = "insert into ledger (id, agent) values ($1, $2)";

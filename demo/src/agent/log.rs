@@ -1,0 +1,47 @@
+//! What an agent saw.
+
+use std::time::Duration;
+
+/// A row whose write was acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ack {
+    /// The row.
+    pub(crate) id: i64,
+    /// When the answer came.
+    pub(crate) at: Duration,
+}
+
+/// A write that ended with an error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// The row.
+    pub(crate) id: i64,
+    /// When the error came.
+    pub(crate) at: Duration,
+    /// The error in a few words, the same for all errors of its sort.
+    pub(crate) label: String,
+    /// What the error says of the row.
+    pub(crate) left: Left,
+}
+
+/// What a failed write left in the table, as far as its error tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Left {
+    /// Nothing, for sure.
+    Nothing,
+    /// The row or nothing.
+    Perhaps,
+    /// The row, on the server that answered. The next leader may lack it.
+    OneCopy,
+    /// The error does not tell. The agent writes the same row again.
+    Untold,
+}
+
+/// Everything that an agent saw, in the order in which it happened.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Log {
+    /// The acknowledged rows.
+    pub(crate) acks: Vec<Ack>,
+    /// The errors.
+    pub(crate) failures: Vec<Failure>,
+}
