@@ -106,7 +106,8 @@ impl Listener {
     }
 }
 
-/// Resolves when the connection's server is known not to lead any more, or runs anew.
+/// Resolves when the connection's server is known not to lead any more, or runs anew, or when the
+/// handle was closed.
 async fn dethroned(fleets: &mut watch::Receiver<Arc<Fleet>>, link: &Link) {
     let over = |fleet: &Arc<Fleet>| {
         let snapshot = &fleet.snapshot;
@@ -117,10 +118,8 @@ async fn dethroned(fleets: &mut watch::Receiver<Arc<Fleet>>, link: &Link) {
                 .get(link.node())
                 .is_none_or(|node| node.generation != link.facts().generation)
     };
-    if fleets.wait_for(over).await.is_err() {
-        // The cluster handle was closed; the connection's own end tells.
-        std::future::pending::<()>().await;
-    }
+    // Nobody follows the cluster any more once its handle was closed.
+    drop(fleets.wait_for(over).await);
 }
 
 /// Opens a connection of its own to the server that the pool led to.

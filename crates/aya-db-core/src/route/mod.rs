@@ -14,6 +14,6 @@ mod intent;
 mod select;
 
 pub use self::accept::{Refusal, SessionFacts, accepts};
-pub use self::hope::is_hopeless;
+pub use self::hope::hopeless;
 pub use self::intent::Intent;
 pub use self::select::{RouteReason, Selection, is_settled, select};

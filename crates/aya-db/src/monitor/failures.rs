@@ -31,12 +31,18 @@ impl Failures {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(node);
     }
 
+    /// The kind of each.
+    pub(super) fn kinds(&self) -> BTreeMap<NodeId, FailureKind> {
+        let failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        failures.iter().map(|(node, failure)| (node.clone(), kind_of(failure))).collect()
+    }
+
     pub(super) fn of(&self, node: &NodeId) -> Option<Arc<ConnectFailure>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(node).cloned()
     }
 }
 
 /// The kind of a failed probe.
-pub(super) fn kind_of(failure: &ConnectFailure) -> FailureKind {
+fn kind_of(failure: &ConnectFailure) -> FailureKind {
     classify(&Facts::new(Phase::Connect(failure.stage), Sent::No, failure.cause())).kind
 }

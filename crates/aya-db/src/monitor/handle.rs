@@ -1,6 +1,7 @@
 //! The monitor as the rest of the driver holds it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use arc_swap::ArcSwap;
@@ -8,12 +9,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use aya_db_core::observation::Suspicion;
-use aya_db_core::route::is_hopeless;
+use aya_db_core::route::hopeless;
 use aya_db_core::snapshot::{ClusterSnapshot, Health, NodeRole, SourceState};
 use aya_db_core::topology::explain;
 use aya_db_core::{Generation, NodeId};
 
-use super::failures::{Failures, HostReport, kind_of};
+use super::failures::{Failures, HostReport};
 use super::owner::{Owner, Report};
 use super::sentinel::Roll;
 use crate::clock::Clock;
@@ -36,6 +37,7 @@ pub(crate) struct Monitor {
     pub(super) clock: Clock,
     pub(super) session: Arc<Session>,
     published: watch::Receiver<Published>,
+    serial: Arc<AtomicU64>,
     latest: Arc<ArcSwap<ClusterSnapshot>>,
     reports: mpsc::Sender<Report>,
     announcer: Announcer,
@@ -57,6 +59,7 @@ impl Monitor {
         let announcer = Announcer::new();
         let clock = Clock::start();
         let (reports, incoming) = mpsc::channel(REPORTS);
+        let serial = Arc::new(AtomicU64::new(0));
         let (owner, published, latest) = Owner::new(
             Arc::clone(&session),
             clock,
@@ -64,6 +67,7 @@ impl Monitor {
             announcer.clone(),
             Arc::clone(&failures),
             Arc::clone(&roll),
+            Arc::clone(&serial),
         );
         let until = cancel.clone();
         thread::Builder::new().name("aya-db-monitor".to_owned()).spawn(move || {
@@ -75,6 +79,7 @@ impl Monitor {
             clock,
             session,
             published,
+            serial,
             latest,
             reports,
             announcer,
@@ -128,12 +133,13 @@ impl Monitor {
 
     /// The failure for which it is no use to wait on, while no leader has ever been confirmed.
     pub(crate) fn final_failure(&self, snapshot: &ClusterSnapshot) -> Option<Arc<ConnectFailure>> {
-        if snapshot.generation != Generation::default() {
-            return None;
-        }
-        let failures: Vec<_> = snapshot.nodes.keys().map(|node| self.failures.of(node)).collect();
-        let kinds: Vec<_> = failures.iter().map(|it| it.as_deref().map(kind_of)).collect();
-        is_hopeless(&kinds).and_then(|index| failures.into_iter().nth(index).flatten())
+        self.failures.of(&hopeless(snapshot, &self.failures.kinds())?)
+    }
+
+    /// The serial of the newest published snapshot. Whoever was told of an event finds at least
+    /// this one behind it.
+    pub(crate) fn serial(&self) -> u64 {
+        self.serial.load(Ordering::Acquire)
     }
 
     /// What is known of each host.

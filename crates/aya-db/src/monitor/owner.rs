@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -49,6 +50,8 @@ pub(super) struct Owner {
     announcer: Announcer,
     failures: Arc<Failures>,
     roll: Arc<Roll>,
+    /// The serial, for those who only compare it.
+    told: Arc<AtomicU64>,
 }
 
 impl Owner {
@@ -60,6 +63,7 @@ impl Owner {
         announcer: Announcer,
         failures: Arc<Failures>,
         roll: Arc<Roll>,
+        told: Arc<AtomicU64>,
     ) -> (Self, watch::Receiver<Published>, Arc<ArcSwap<ClusterSnapshot>>) {
         let info = session.info();
         let configured: Vec<NodeId> = info.hosts().iter().map(|host| host.node_id()).collect();
@@ -83,6 +87,7 @@ impl Owner {
             announcer,
             failures,
             roll,
+            told,
         };
         (owner, receiver, latest)
     }
@@ -156,6 +161,7 @@ impl Owner {
         self.serial += 1;
         let snapshot = Arc::clone(&self.snapshot);
         self.published.send_replace(Published { serial: self.serial, snapshot });
+        self.told.store(self.serial, Ordering::Release);
     }
 
     /// A prober for each known node, and none for those that are gone.

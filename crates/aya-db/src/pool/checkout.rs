@@ -46,15 +46,18 @@ pub(crate) async fn checkout(
     seeker: &Seeker,
     passed: &mut Vec<Failed>,
 ) -> Result<Pooled, Failed> {
+    // The keeper may be a moment behind what the application has been told already.
+    let serial = seeker.serial.max(shared.monitor.serial());
     let fleet = keeper.fleet();
-    if fleet.serial >= seeker.serial
+    if fleet.serial >= serial
         && seeker.avoid.is_none()
         && let Some(pool) = fleet.first_choice(seeker.intent)
     {
         return queue(shared, keeper, pool, seeker).await;
     }
     drop(fleet);
-    let mut candidates = wait_for_candidates(shared, keeper, seeker).await?.into_iter().peekable();
+    let mut candidates =
+        wait_for_candidates(shared, keeper, seeker, serial).await?.into_iter().peekable();
     loop {
         let Some(pool) = candidates.next() else {
             return Err(seeker.waiting(Cause::NoLeader));
@@ -71,6 +74,7 @@ async fn wait_for_candidates(
     shared: &Dialling,
     keeper: &Keeper,
     seeker: &Seeker,
+    serial: u64,
 ) -> Result<Vec<Arc<NodePool>>, Failed> {
     let mut fleets = keeper.subscribe();
     let limits = shared.session.info().lag_limits();
@@ -78,7 +82,7 @@ async fn wait_for_candidates(
     loop {
         let fleet = Arc::clone(&fleets.borrow_and_update());
         let mut wake = seeker.deadline;
-        if fleet.serial >= seeker.serial {
+        if fleet.serial >= serial {
             if let Some(failure) = shared.monitor.final_failure(&fleet.snapshot) {
                 return Err(Failed::from_connect(Arc::clone(&failure), seeker.safety));
             }
