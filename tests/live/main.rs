@@ -1,0 +1,21 @@
+//! The driver against real servers, and against scripted ones that misbehave on purpose.
+//!
+//! Every test starts the servers it needs and breaks nobody else's. Whatever waits has a deadline,
+//! so that a call which hangs fails its test rather than the run.
+
+mod bad_input;
+mod failover;
+mod fates;
+mod first_host;
+mod listen;
+mod partition;
+mod passwords;
+mod pool;
+mod promotion;
+mod replication;
+mod silence;
+mod sources;
+mod statements;
+mod support;
+mod transactions;
+mod writers;
