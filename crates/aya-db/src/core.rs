@@ -1,7 +1,7 @@
 //! What all clones of a cluster handle share.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::oneshot;
@@ -23,6 +23,8 @@ pub(crate) struct Core {
     pub(crate) keeper: Keeper,
     pub(crate) policy: Policy,
     budget: Mutex<Budget>,
+    /// Calls that the budget has not been credited with.
+    calls: AtomicU64,
     closed: AtomicBool,
 }
 
@@ -45,8 +47,8 @@ impl Core {
         });
         let budget = Mutex::new(Budget::full(&policy.budget, monitor.clock().now()));
         let keeper = Keeper::start(Arc::clone(&dialling));
-        let closed = AtomicBool::new(false);
-        Self { session, monitor, dialling, keeper, policy, budget, closed }
+        let (calls, closed) = (AtomicU64::new(0), AtomicBool::new(false));
+        Self { session, monitor, dialling, keeper, policy, budget, calls, closed }
     }
 
     pub(crate) fn close(&self) {
@@ -74,14 +76,14 @@ impl Core {
 
     /// A call begins: it earns a part of a retry.
     pub(crate) fn earn(&self) {
-        let now = self.monitor.clock().now();
-        let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
-        *budget = budget.earn(&self.policy.budget, now);
+        self.calls.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn budget(&self) -> BudgetState {
         let now = self.monitor.clock().now();
-        let budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
+        let calls = self.calls.swap(0, Ordering::Relaxed);
+        let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
+        *budget = budget.earn(&self.policy.budget, calls, now);
         budget.state(&self.policy.budget, now)
     }
 

@@ -68,8 +68,8 @@ pub(crate) async fn execute<W: Work>(
 ) -> Result<W::Output, Error> {
     let mut course = Course::begin(core, options);
     let mut same = None;
+    let mut began = course.began;
     loop {
-        let began = Instant::now();
         let link = match same.take() {
             Some(link) => Ok(link),
             None => course.checkout().await,
@@ -89,6 +89,7 @@ pub(crate) async fn execute<W: Work>(
             Err(failed) => failed,
         };
         same = Box::pin(course.go_on(work, failed, began)).await?;
+        began = Instant::now();
     }
 }
 

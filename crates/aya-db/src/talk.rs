@@ -55,6 +55,9 @@ type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 impl Talk<'_> {
     /// The statement prepared for `sql`.
     pub(crate) async fn prepare(&self, sql: &str) -> Result<Statement, Failed> {
+        if let Some(statement) = self.link.prepared(sql) {
+            return Ok(statement);
+        }
         let phase = || Phase::Prepare(self.scope(sql));
         self.step(phase, Proof::Request, self.link.prepare(sql)).await
     }

@@ -45,11 +45,12 @@ impl Budget {
         Self { saved_millionths: capacity(policy), filled_at: now }
     }
 
-    /// The budget after a call was begun.
+    /// The budget after so many calls were begun.
     #[must_use]
-    pub fn earn(self, policy: &BudgetPolicy, now: Moment) -> Self {
+    pub fn earn(self, policy: &BudgetPolicy, calls: u64, now: Moment) -> Self {
         let filled = self.fill(policy, now);
-        let saved = filled.saved_millionths.saturating_add(millionths(policy.per_call));
+        let earned = millionths(policy.per_call).saturating_mul(calls);
+        let saved = filled.saved_millionths.saturating_add(earned);
         Self { saved_millionths: saved.min(capacity(policy)), ..filled }
     }
 
@@ -112,9 +113,9 @@ mod tests {
         let (budget, third) = budget.spend(&STRICT, now);
         assert_eq!([first, second], [BudgetState::Left; 2]);
         assert_eq!(third, BudgetState::Spent);
-        let budget = budget.earn(&STRICT, now);
+        let budget = budget.earn(&STRICT, 1, now);
         assert_eq!(budget.state(&STRICT, now), BudgetState::Spent);
-        let budget = budget.earn(&STRICT, now);
+        let budget = budget.earn(&STRICT, 1, now);
         assert_eq!(budget.state(&STRICT, now), BudgetState::Left);
     }
 
@@ -124,7 +125,7 @@ mod tests {
         let (mut budget, _) =
             Budget::full(&policy, Moment::default()).spend(&policy, Moment::default());
         for step in 1..=999 {
-            budget = budget.earn(&policy, Moment::from_millis(step));
+            budget = budget.earn(&policy, 1, Moment::from_millis(step));
             assert_eq!(budget.state(&policy, Moment::from_millis(step)), BudgetState::Spent);
         }
         assert_eq!(budget.state(&policy, Moment::from_millis(1000)), BudgetState::Left);
@@ -135,7 +136,7 @@ mod tests {
         let late = Moment::from_millis(1_000_000);
         let mut budget = Budget::full(&STRICT, Moment::default());
         for _ in 0..100 {
-            budget = budget.earn(&STRICT, late);
+            budget = budget.earn(&STRICT, 1, late);
         }
         assert_eq!(budget, Budget::full(&STRICT, Moment::default()));
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
@@ -90,6 +91,11 @@ impl Link {
         &self.handle
     }
 
+    /// The statement prepared for `sql`, if it is kept.
+    pub(crate) fn prepared(&self, sql: &str) -> Option<Statement> {
+        self.statements.get(sql)
+    }
+
     /// The statement prepared for `sql`, from the cache or from the server.
     ///
     /// Dropped midway, the server prepares it all the same and nobody keeps it.
@@ -133,8 +139,16 @@ impl Link {
         self.state().copies_ended() != mark.copies
     }
 
-    /// What the pool must know to decide whether it may be handed out again.
+    /// What the pool must know to decide whether it may be handed out again, having been idle for
+    /// as long as it was.
     pub(crate) fn pooled(&self) -> Connection {
+        let (age, idle) = self.state().age_and_idle();
+        self.state().ask_before_writing(idle >= LATE);
+        Connection { age, idle, ..self.returned() }
+    }
+
+    /// The same at the moment when it comes back.
+    pub(crate) fn returned(&self) -> Connection {
         let state = self.state();
         let closed = state.end().is_some() || self.client.is_closed();
         Connection {
@@ -142,11 +156,15 @@ impl Link {
             made_under: self.facts.generation,
             status: TransactionStatus::from_byte(state.status()),
             outstanding: u32::try_from(state.works_outstanding()).unwrap_or(u32::MAX),
-            age: self.facts.made_at.elapsed(),
-            idle: state.since_ready(),
+            age: Duration::ZERO,
+            idle: Duration::ZERO,
         }
     }
 }
+
+/// The runtime may be as late as this to hear of a connection's end; asking the kernel takes a
+/// system call.
+const LATE: Duration = Duration::from_micros(500);
 
 impl LinkHandle {
     pub(crate) fn state(&self) -> &LinkState {

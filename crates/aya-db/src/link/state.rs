@@ -38,6 +38,7 @@ pub(crate) struct LinkState {
     /// Whether the last CommandComplete said `ROLLBACK`.
     rolled_back: AtomicBool,
     execute_pending: AtomicBool,
+    ask_kernel: AtomicBool,
     notices: Mutex<VecDeque<DbError>>,
     /// Whether there are notices, for those who look at every statement.
     noticed: AtomicBool,
@@ -83,6 +84,7 @@ impl LinkState {
             ready_at: AtomicU64::new(0),
             rolled_back: AtomicBool::new(false),
             execute_pending: AtomicBool::new(false),
+            ask_kernel: AtomicBool::new(false),
             notices: Mutex::new(VecDeque::new()),
             noticed: AtomicBool::new(false),
             severed: OnceLock::new(),
@@ -109,15 +111,22 @@ impl LinkState {
         sent.saturating_sub(self.requests_answered.load(Ordering::Acquire))
     }
 
-    /// For how long the server has owed nothing; `None` while it does, or the session is not open.
-    pub(crate) fn at_rest_for(&self) -> Option<Duration> {
-        (self.status() != 0 && self.outstanding() == 0).then(|| self.since_ready())
+    /// The time since birth and since the last ReadyForQuery.
+    pub(crate) fn age_and_idle(&self) -> (Duration, Duration) {
+        let age = self.born.elapsed();
+        let ready_at = Duration::from_micros(self.ready_at.load(Ordering::Relaxed));
+        (age, age.saturating_sub(ready_at))
     }
 
-    /// The time since the last ReadyForQuery, or since birth.
-    pub(crate) fn since_ready(&self) -> Duration {
-        let ready_at = Duration::from_micros(self.ready_at.load(Ordering::Relaxed));
-        self.born.elapsed().saturating_sub(ready_at)
+    /// Whether the kernel is to be asked, before the next request is written, if the other side
+    /// has closed the connection.
+    pub(crate) fn ask_before_writing(&self, ask: bool) {
+        self.ask_kernel.store(ask, Ordering::Relaxed);
+    }
+
+    /// Whether it is, and no more.
+    pub(super) fn must_ask_kernel(&self) -> bool {
+        self.ask_kernel.load(Ordering::Relaxed) && self.ask_kernel.swap(false, Ordering::Relaxed)
     }
 
     /// How many of the answers that the server owes are to work, not to a statement let go of.

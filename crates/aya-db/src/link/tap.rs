@@ -4,7 +4,6 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -34,9 +33,8 @@ impl Beneath for Negotiated<Transport> {
 /// cannot have acted on it; after that it may have.
 ///
 /// The kernel takes what is written to a connection that the server has already closed, and the
-/// runtime may be late to tell of the end. So where no answer has been owed for a moment, the
-/// kernel is asked before the first byte of a request: one that goes nowhere is then known not to
-/// have been sent.
+/// runtime may be late to tell of the end. So after a connection was idle the kernel is asked
+/// before the first byte of a request: one that goes nowhere is then known not to have been sent.
 #[derive(Debug)]
 pub(crate) struct Tap<S> {
     inner: S,
@@ -95,8 +93,7 @@ impl<S: Beneath> AsyncWrite for Tap<S> {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let rested = this.state.at_rest_for().is_some_and(|rest| rest >= LATE);
-        if rested && this.inner.is_at_end() {
+        if this.state.must_ask_kernel() && this.inner.is_at_end() {
             return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
         }
         let taken = ready!(Pin::new(&mut this.inner).poll_write(cx, buf))?;
@@ -113,9 +110,6 @@ impl<S: Beneath> AsyncWrite for Tap<S> {
         Pin::new(&mut self.get_mut().inner).poll_shutdown(cx)
     }
 }
-
-/// An end that came longer ago than this may have to be asked for; the cost is a system call.
-const LATE: Duration = Duration::from_micros(500);
 
 #[cfg(test)]
 mod tests {

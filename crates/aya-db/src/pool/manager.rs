@@ -76,9 +76,14 @@ impl Manager {
         self.change_breaker(Breaker::succeeded);
     }
 
-    /// What becomes of a connection that is not in use.
+    /// What becomes of a connection that is idle.
     pub(super) fn judge(&self, link: &Link) -> Recycled {
         recycle(&link.pooled(), self.generation(), &self.shared.recycle)
+    }
+
+    /// What becomes of a connection that comes back.
+    pub(super) fn judge_returned(&self, link: &Link) -> Recycled {
+        recycle(&link.returned(), self.generation(), &self.shared.recycle)
     }
 
     /// Waits for a slot, after a moment by dice if others are at it.

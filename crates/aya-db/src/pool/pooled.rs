@@ -44,7 +44,7 @@ impl Deref for Pooled {
 impl Drop for Pooled {
     fn drop(&mut self) {
         let Some(object) = self.object.take() else { return };
-        match self.pool.manager().judge(&object) {
+        match self.pool.manager().judge_returned(&object) {
             Recycled::Discard(reason) => {
                 metrics::count_discard(reason);
                 if reason == DiscardReason::Busy {
