@@ -18,6 +18,7 @@ const UNLIMITED: Duration = Duration::from_secs(24 * 3600);
 pub(crate) struct Session {
     info: ConnInfo,
     tls: TlsContext,
+    #[cfg(feature = "etcd")]
     etcd: SourceSettings,
     patroni: SourceSettings,
 }
@@ -47,12 +48,16 @@ impl Session {
             read_settings(store)
                 .map_err(|problem| SessionError::SourceFile { source_name, problem })
         };
-        let etcd = read("etcd", &info.cluster().etcd)?;
-        let patroni = read("patroni", &info.cluster().patroni)?;
-        if !etcd.endpoints.is_empty() && !cfg!(feature = "etcd") {
+        if !info.cluster().etcd.endpoints.is_empty() && !cfg!(feature = "etcd") {
             return Err(SessionError::NoEtcd);
         }
-        Ok(Self { info, tls, etcd, patroni })
+        Ok(Self {
+            tls,
+            #[cfg(feature = "etcd")]
+            etcd: read("etcd", &info.cluster().etcd)?,
+            patroni: read("patroni", &info.cluster().patroni)?,
+            info,
+        })
     }
 
     /// How to reach etcd.

@@ -4,7 +4,8 @@ use aya_dcs::{Store, StoreError, Watch};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::pace::{Backoff, Pace};
+use super::backoff::Backoff;
+use super::pace::Pace;
 use super::teller::{Failure, MonitorGone, Teller};
 
 /// Follows the keys of `scope` in `store` until cancelled: a range, then a watch from its

@@ -14,6 +14,8 @@
 //! A source refuses to know whether what it reads is true: the servers confirm it, and
 //! `aya-db-core` draws the conclusions.
 
+#[cfg(any(feature = "etcd", test))]
+mod backoff;
 #[cfg(feature = "etcd")]
 pub(crate) mod etcd;
 #[cfg(any(feature = "etcd", test))]
