@@ -44,3 +44,28 @@ fn are_alike(one: &ConnInfo, other: &ConnInfo) -> bool {
         && one.probe_interval() == other.probe_interval()
         && one.silence_timeout() == other.silence_timeout()
 }
+
+#[cfg(test)]
+mod tests {
+    use aya_db_core::conninfo::FixedSurroundings;
+
+    use super::*;
+
+    #[test]
+    fn handles_share_a_monitor_unless_they_lead_elsewhere_or_log_in_otherwise() {
+        let read = |more: &str| {
+            let text = format!("host=db1,db2 user=app dbname=shop {more}");
+            ConnInfo::parse(&text, &FixedSurroundings::default()).unwrap()
+        };
+        let plain = read("");
+        let same = ["pool_max_size=60", "target_session_attrs=read-write", "application_name=x"];
+        for more in same {
+            assert!(are_alike(&plain, &read(more)), "{more}");
+        }
+        let other =
+            ["host=db3", "user=admin", "password=x", "patroni_endpoints=db1", "sslmode=disable"];
+        for more in other {
+            assert!(!are_alike(&plain, &read(more)), "{more}");
+        }
+    }
+}
