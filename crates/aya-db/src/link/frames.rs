@@ -6,6 +6,13 @@
 /// ReadyForQuery and the method of an authentication request.
 const KEPT: usize = 8;
 
+/// A type byte and a length.
+const HEADER: usize = 5;
+
+/// The frames of which more than the type is read: CommandComplete, ReadyForQuery and
+/// authentication requests.
+const READ: [u8; 3] = *b"CZR";
+
 /// A frame that has passed completely.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Frame {
@@ -33,7 +40,7 @@ impl Frame {
 #[derive(Debug, Clone)]
 pub(super) struct Scanner {
     tagless: bool,
-    header: [u8; 5],
+    header: [u8; HEADER],
     header_len: usize,
     payload_left: usize,
     frame: Frame,
@@ -53,7 +60,7 @@ impl Scanner {
     const fn new(tagless: bool) -> Self {
         Self {
             tagless,
-            header: [0; 5],
+            header: [0; HEADER],
             header_len: if tagless { 1 } else { 0 },
             payload_left: 0,
             frame: Frame { tag: 0, head: [0; KEPT], head_len: 0 },
@@ -63,27 +70,39 @@ impl Scanner {
     /// Takes the next bytes of the stream and calls `complete` for every frame that ends in them.
     pub(super) fn feed(&mut self, mut bytes: &[u8], mut complete: impl FnMut(&Frame)) {
         while !bytes.is_empty() {
-            if self.header_len < 5 {
-                let take = bytes.len().min(5 - self.header_len);
-                self.header[self.header_len..self.header_len + take]
-                    .copy_from_slice(&bytes[..take]);
-                self.header_len += take;
-                bytes = &bytes[take..];
-                if self.header_len < 5 {
+            if self.header_len < HEADER {
+                bytes = self.take_header(bytes);
+                if self.header_len < HEADER {
                     return;
                 }
                 self.begin();
             }
             let take = bytes.len().min(self.payload_left);
-            self.keep(&bytes[..take]);
+            if READ.contains(&self.frame.tag) {
+                self.keep(&bytes[..take]);
+            }
             self.payload_left -= take;
             bytes = &bytes[take..];
             if self.payload_left == 0 {
                 complete(&self.frame);
                 self.header_len = 0;
-                self.tagless = false;
             }
         }
+    }
+
+    /// Takes what there is of the header and gives the rest.
+    fn take_header<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        if self.header_len == 0
+            && let Some((header, rest)) = bytes.split_first_chunk::<HEADER>()
+        {
+            self.header = *header;
+            self.header_len = HEADER;
+            return rest;
+        }
+        let take = bytes.len().min(HEADER - self.header_len);
+        self.header[self.header_len..self.header_len + take].copy_from_slice(&bytes[..take]);
+        self.header_len += take;
+        &bytes[take..]
     }
 
     fn begin(&mut self) {
@@ -91,8 +110,8 @@ impl Scanner {
         // The length counts itself; a nonsense length is tokio-postgres's to complain of.
         let length = u32::from_be_bytes([a, b, c, d]) as usize;
         self.payload_left = length.saturating_sub(4);
-        self.frame =
-            Frame { tag: if self.tagless { 0 } else { tag }, head: [0; KEPT], head_len: 0 };
+        let tag = if std::mem::take(&mut self.tagless) { 0 } else { tag };
+        self.frame = Frame { tag, head: [0; KEPT], head_len: 0 };
     }
 
     fn keep(&mut self, payload: &[u8]) {
