@@ -4,6 +4,7 @@
 //! so that a call which hangs fails its test rather than the run.
 
 mod bad_input;
+mod doubt;
 mod failover;
 mod fates;
 mod first_host;

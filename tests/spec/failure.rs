@@ -4,8 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use aya_db_core::failure::{
-    Cause, ClientFault, CommitTag, ConnectStage, Facts, InTransaction, Phase, Safety, Sent,
-    ServerError, Severity, SyncRepNotice, TlsFault, classify,
+    Cause, ClientFault, CommitDoubt, CommitTag, ConnectStage, Facts, InTransaction, Phase, Safety,
+    Sent, ServerError, Severity, SyncRepNotice, TlsFault, classify,
 };
 use aya_db_core::retry::{
     BudgetState, Decision, Policy, Progress, StopReason, Target, Unit, Wait, decide,
@@ -153,6 +153,7 @@ fn facts(input: &str) -> Facts {
             "tag-commit" => facts.commit_tag = Some(CommitTag::Commit),
             "tag-rollback" => facts.commit_tag = Some(CommitTag::Rollback),
             "notice-cancelled" => facts.notice = Some(SyncRepNotice::WaitCancelled),
+            "resolved-rolled-back" => facts.doubt = CommitDoubt::RolledBack,
             "notice-terminated" => facts.notice = Some(SyncRepNotice::WaitTerminated),
             other => panic!("no such extra: {other}"),
         }

@@ -11,6 +11,7 @@
 //! ```
 
 pub mod conninfo;
+pub mod continuity;
 pub mod failure;
 pub mod liveness;
 pub mod observation;

@@ -11,6 +11,7 @@ use aya_db_core::pool::{RecyclePolicy, SlotPolicy};
 use aya_db_core::retry::{Budget, BudgetState, Policy};
 
 use crate::connect::Session;
+use crate::doubt::marks_commits;
 use crate::failed::Failed;
 use crate::monitor::Monitor;
 use crate::pool::{Dialling, Keeper};
@@ -22,6 +23,8 @@ pub(crate) struct Core {
     pub(crate) dialling: Arc<Dialling>,
     pub(crate) keeper: Keeper,
     pub(crate) policy: Policy,
+    /// Whether commits are marked, so that one in doubt can be resolved.
+    pub(crate) marks_commits: bool,
     budget: Mutex<Budget>,
     /// Calls that the budget has not been credited with.
     calls: AtomicU64,
@@ -47,8 +50,9 @@ impl Core {
         });
         let budget = Mutex::new(Budget::full(&policy.budget, monitor.clock().now()));
         let keeper = Keeper::start(Arc::clone(&dialling));
+        let marks_commits = marks_commits(session.info());
         let (calls, closed) = (AtomicU64::new(0), AtomicBool::new(false));
-        Self { session, monitor, dialling, keeper, policy, budget, calls, closed }
+        Self { session, monitor, dialling, keeper, policy, marks_commits, budget, calls, closed }
     }
 
     pub(crate) fn close(&self) {

@@ -4,8 +4,10 @@ use std::error::Error as StdError;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aya_db_core::NodeId;
-use aya_db_core::failure::{Classified, Facts, Persistence, Phase, Safety, Sent, classify};
+use aya_db_core::failure::{
+    Cause, Classified, CommitDoubt, Facts, Persistence, Phase, Safety, Sent, classify,
+};
+use aya_db_core::{NodeId, SqlState};
 
 use crate::connect::ConnectFailure;
 use crate::pool::Pooled;
@@ -72,6 +74,20 @@ impl Failed {
     pub(crate) fn told(mut self) -> Self {
         self.0.told = true;
         self
+    }
+
+    /// The same, now that the work is known not to have been committed.
+    pub(crate) fn rolled_back(mut self) -> Self {
+        self.0.facts.doubt = CommitDoubt::RolledBack;
+        self
+    }
+
+    /// The server's error code, if a server raised the failure.
+    pub(crate) fn sqlstate(&self) -> Option<SqlState> {
+        match &self.0.facts.cause {
+            Cause::Server(error) => Some(error.sqlstate),
+            _ => None,
+        }
     }
 
     pub(crate) fn is_told(&self) -> bool {

@@ -34,6 +34,7 @@ mod connect;
 mod copy;
 mod core;
 mod discovery;
+mod doubt;
 mod error;
 mod events;
 mod execute;

@@ -3,12 +3,14 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use tokio::time::Instant;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, SimpleQueryMessage};
 
-use aya_db_core::failure::Safety;
+use aya_db_core::failure::{Cause, Facts, InTransaction, Phase, Safety, Sent};
 
 use crate::core::Core;
+use crate::doubt::{Doubt, is_plain_write, settle};
 use crate::execute::{Attempting, Work};
 use crate::failed::Failed;
 use crate::link::Link;
@@ -37,6 +39,21 @@ pub(crate) trait Wanted: Send + Sync {
         sql: &str,
     ) -> impl Future<Output = Result<Self::Answer, Failed>> + Send;
 
+    /// Asks for it by a write that is marked ahead of its COMMIT, so that a commit in doubt can be
+    /// resolved; the answer is `kept` as soon as it has come.
+    fn ask_marked(
+        &self,
+        talk: &Talk<'_>,
+        sql: &str,
+        _doubt: &Doubt,
+        kept: &mut Option<Self::Answer>,
+    ) -> impl Future<Output = Result<(), Failed>> + Send {
+        async move {
+            *kept = Some(self.ask(talk, sql).await?);
+            Ok(())
+        }
+    }
+
     /// Asks for it in the READ ONLY transaction that `begin` begins.
     fn ask_read_only(
         &self,
@@ -48,13 +65,20 @@ pub(crate) trait Wanted: Send + Sync {
             talk.begin(begin).await?;
             let answer = self.ask(talk, sql).await;
             let ended = match &answer {
-                Ok(_) => talk.commit().await,
+                Ok(_) => talk.commit(None).await,
                 Err(_) => talk.rollback().await,
             };
             let answer = answer?;
             ended.map(|()| answer)
         }
     }
+}
+
+/// The failure of a write whose answers came out of order.
+fn out_of_order(talk: &Talk<'_>, sql: &str) -> Failed {
+    let phase = Phase::Statement(InTransaction::of_autocommit(sql));
+    let facts = Facts::new(phase, Sent::Yes, Cause::Protocol);
+    Failed::new(facts.with_safety(talk.safety)).at(talk.link.node())
 }
 
 type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -84,6 +108,16 @@ impl Wanted for Rows<'_> {
         talk.query(sql, self.0).await
     }
 
+    async fn ask_marked(
+        &self,
+        talk: &Talk<'_>,
+        sql: &str,
+        doubt: &Doubt,
+        kept: &mut Option<Vec<Row>>,
+    ) -> Result<(), Failed> {
+        talk.write_rows(sql, self.0, doubt, kept).await
+    }
+
     async fn ask_read_only(
         &self,
         talk: &Talk<'_>,
@@ -99,6 +133,16 @@ impl Wanted for Count<'_> {
 
     async fn ask(&self, talk: &Talk<'_>, sql: &str) -> Result<u64, Failed> {
         talk.execute(sql, self.0).await
+    }
+
+    async fn ask_marked(
+        &self,
+        talk: &Talk<'_>,
+        sql: &str,
+        doubt: &Doubt,
+        kept: &mut Option<u64>,
+    ) -> Result<(), Failed> {
+        talk.write_count(sql, self.0, doubt, kept).await
     }
 }
 
@@ -144,6 +188,25 @@ impl Wanted for Nothing {
     }
 }
 
+impl<W: Wanted> Statement<'_, W> {
+    /// A write, and what became of it if the answer to its COMMIT is lost.
+    async fn write(&self, talk: &Talk<'_>, attempt: &Attempting<'_>) -> Result<W::Answer, Failed> {
+        let doubt = Doubt::default();
+        let mut kept = None;
+        let written = self.wanted.ask_marked(talk, self.sql, &doubt, &mut kept).await;
+        match (written, kept) {
+            (Ok(()), Some(answer)) => Ok(answer),
+            (Ok(()), None) => Err(out_of_order(talk, self.sql)),
+            (Err(failed), None) => Err(failed),
+            (Err(failed), Some(answer)) => {
+                let waiting = Instant::now() + self.core.session.info().failover_timeout();
+                let deadline = attempt.run_until.map_or(waiting, |end| end.min(waiting));
+                settle(self.core, &doubt, failed, deadline).await.map(|()| answer)
+            }
+        }
+    }
+}
+
 impl<W: Wanted> Work for Statement<'_, W> {
     type Output = W::Answer;
 
@@ -159,6 +222,8 @@ impl<W: Wanted> Work for Statement<'_, W> {
         let answer = if self.options.safety == Safety::ReadOnly {
             let begin = self.options.transaction.begin();
             self.wanted.ask_read_only(&talk, &begin, self.sql).await
+        } else if self.core.marks_commits && is_plain_write(self.sql) {
+            Box::pin(self.write(&talk, attempt)).await
         } else {
             self.wanted.ask(&talk, self.sql).await
         };

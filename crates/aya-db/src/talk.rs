@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::join;
 use tokio::time::{Instant, timeout_at};
 use tokio_postgres::error::DbError;
 use tokio_postgres::types::ToSql;
@@ -16,6 +17,7 @@ use aya_db_core::failure::{
 
 use crate::canceller::Canceller;
 use crate::connect::{Session, cancel};
+use crate::doubt::{Doubt, MARK};
 use crate::failed::Failed;
 use crate::failure::{cause_of, server_error, sync_rep_notice};
 use crate::link::{End, Link, Mark, Severed};
@@ -88,7 +90,7 @@ impl Talk<'_> {
         let phase = || Phase::Statement(self.scope(sql));
         let client = self.link.client();
         let together = async {
-            let (begun, rows, committed) = futures_util::join!(
+            let (begun, rows, committed) = join!(
                 client.batch_execute(begin),
                 client.query(&statement, params),
                 client.batch_execute("commit"),
@@ -118,18 +120,100 @@ impl Talk<'_> {
         self.step(|| Phase::Begin, Proof::Work, self.link.client().batch_execute(sql)).await
     }
 
-    /// COMMIT; an answer that says ROLLBACK is a failure.
-    pub(crate) async fn commit(&self) -> Result<(), Failed> {
-        let commit = self.link.client().batch_execute("commit");
+    /// COMMIT; an answer that says ROLLBACK is a failure. With `doubt`, the transaction is marked
+    /// just ahead of it.
+    pub(crate) async fn commit(&self, doubt: Option<&Doubt>) -> Result<(), Failed> {
+        let mark = match doubt {
+            Some(_) => Some(self.prepare(MARK).await?),
+            None => None,
+        };
+        let commit = async {
+            let commit = self.link.client().batch_execute("commit");
+            match (&mark, doubt) {
+                (Some(mark), Some(doubt)) => {
+                    let ((), committed) = join!(self.mark(mark, doubt), commit);
+                    committed
+                }
+                _ => commit.await,
+            }
+        };
         // A cancelled COMMIT would stand, but without its standby.
         let alone = Talk { block: Block::None, canceller: None, ..*self };
         alone.step(|| Phase::Commit, Proof::Work, commit).await?;
-        if self.link.state().last_tag_was_rollback() {
-            let mut facts = Facts::new(Phase::Commit, Sent::Yes, Cause::Answered);
-            facts.commit_tag = Some(CommitTag::Rollback);
-            return Err(Failed::new(facts.with_safety(self.safety)).at(self.link.node()));
+        self.answered_commit()
+    }
+
+    /// A write in a transaction of its own which is marked ahead of its COMMIT, in as many round
+    /// trips as the statement alone would take. Its rows are `kept` as soon as they have come.
+    pub(crate) async fn write_rows(
+        &self,
+        sql: &str,
+        params: Params<'_>,
+        doubt: &Doubt,
+        kept: &mut Option<Vec<Row>>,
+    ) -> Result<(), Failed> {
+        let (statement, mark) = (self.prepare(sql).await?, self.prepare(MARK).await?);
+        let run = self.link.client().query(&statement, params);
+        self.marked(sql, run, &mark, doubt, kept).await
+    }
+
+    /// The same with the number of rows.
+    pub(crate) async fn write_count(
+        &self,
+        sql: &str,
+        params: Params<'_>,
+        doubt: &Doubt,
+        kept: &mut Option<u64>,
+    ) -> Result<(), Failed> {
+        let (statement, mark) = (self.prepare(sql).await?, self.prepare(MARK).await?);
+        let run = self.link.client().execute(&statement, params);
+        self.marked(sql, run, &mark, doubt, kept).await
+    }
+
+    async fn marked<T>(
+        &self,
+        sql: &str,
+        run: impl Future<Output = Result<T, tokio_postgres::Error>>,
+        mark: &Statement,
+        doubt: &Doubt,
+        kept: &mut Option<T>,
+    ) -> Result<(), Failed> {
+        let client = self.link.client();
+        let run = async {
+            *kept = Some(run.await?);
+            Ok::<_, tokio_postgres::Error>(())
+        };
+        // Four conversations at once are large, and only writes hold them.
+        let together = Box::pin(async {
+            let (begun, ran, (), committed) = join!(
+                client.batch_execute("begin"),
+                run,
+                self.mark(mark, doubt),
+                client.batch_execute("commit"),
+            );
+            begun?;
+            ran?;
+            committed
+        });
+        self.step(|| Phase::Statement(self.scope(sql)), Proof::Work, together).await?;
+        self.answered_commit()
+    }
+
+    /// Whether the last answer to a COMMIT says COMMIT.
+    fn answered_commit(&self) -> Result<(), Failed> {
+        if !self.link.state().last_tag_was_rollback() {
+            return Ok(());
         }
-        Ok(())
+        let mut facts = Facts::new(Phase::Commit, Sent::Yes, Cause::Answered);
+        facts.commit_tag = Some(CommitTag::Rollback);
+        Err(Failed::new(facts.with_safety(self.safety)).at(self.link.node()))
+    }
+
+    async fn mark(&self, mark: &Statement, doubt: &Doubt) {
+        // Inside a failed transaction it fails as well; nothing is in doubt then.
+        if let Ok(row) = self.link.client().query_one(mark, &[]).await {
+            doubt.keep(&row);
+        }
     }
 
     /// ROLLBACK.

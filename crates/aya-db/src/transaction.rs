@@ -10,13 +10,14 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, SimpleQueryMessage};
 
 use aya_db_core::failure::{
-    Cause, ClientFault, Facts, FailureKind, InTransaction, Persistence, Phase, Sent,
+    Cause, ClientFault, Facts, FailureKind, InTransaction, Persistence, Phase, Safety, Sent,
 };
 use aya_db_core::pool::TransactionStatus;
 use aya_db_core::{Fate, NodeId};
 
 use crate::copy::{CopyIn, CopyOut};
 use crate::core::Core;
+use crate::doubt::{Doubt, settle};
 use crate::error::{Attempt, Error};
 use crate::execute::{Attempting, Work};
 use crate::failed::Failed;
@@ -271,9 +272,23 @@ impl Shared {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Commits, and finds out what became of it if the answer is lost.
     async fn commit(&self) -> Result<(), Failed> {
         self.ended.store(true, Ordering::Release);
-        self.talk().commit().await
+        let writes = self.options.safety != Safety::ReadOnly
+            && self.status() == Some(TransactionStatus::InTransaction);
+        if !writes || !self.core.marks_commits {
+            return self.talk().commit(None).await;
+        }
+        let doubt = Doubt::default();
+        match self.talk().commit(Some(&doubt)).await {
+            Ok(()) => Ok(()),
+            Err(failed) => {
+                let waiting = Instant::now() + self.core.session.info().failover_timeout();
+                let deadline = self.run_until.map_or(waiting, |end| end.min(waiting));
+                settle(&self.core, &doubt, failed, deadline).await
+            }
+        }
     }
 
     async fn rollback(&self) -> Result<(), Failed> {

@@ -11,7 +11,7 @@ use super::hosts::{self, HostSpec};
 use super::parse::parse;
 use super::pool::{LagLimits, PoolSettings};
 use super::secret::Secret;
-use super::session::{LoadBalanceHosts, RequireAuth, TargetSessionAttrs};
+use super::session::{CommitResolution, LoadBalanceHosts, RequireAuth, TargetSessionAttrs};
 use super::settings::Settings;
 use super::socket::SocketSettings;
 use super::surroundings::Surroundings;
@@ -42,6 +42,7 @@ pub struct ConnInfo {
     failover_timeout: Duration,
     lag_limits: LagLimits,
     pool: PoolSettings,
+    commit_resolution: CommitResolution,
     probe_interval: Duration,
     silence_timeout: Duration,
     warnings: Vec<Warning>,
@@ -112,6 +113,7 @@ impl ConnInfo {
             failover_timeout: time("failover_timeout", second, 60 * second)?,
             lag_limits: LagLimits::from_settings(settings)?,
             pool: PoolSettings::from_settings(settings)?,
+            commit_resolution: CommitResolution::from_settings(settings)?,
             probe_interval: time("probe_interval", millisecond, 5 * second)?,
             silence_timeout: time("silence_timeout", millisecond, 1_500 * millisecond)?,
             warnings,
@@ -205,6 +207,11 @@ impl ConnInfo {
     /// Sizes and times of the pool.
     pub const fn pool(&self) -> &PoolSettings {
         &self.pool
+    }
+
+    /// How a commit whose answer was lost is resolved (`commit_resolution`).
+    pub const fn commit_resolution(&self) -> CommitResolution {
+        self.commit_resolution
     }
 
     /// Time between questions to each server.

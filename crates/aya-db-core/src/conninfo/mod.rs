@@ -63,7 +63,9 @@ pub use self::parse::parse;
 pub use self::pool::{LagLimits, PoolSettings};
 pub use self::resolve::{defaults, resolve};
 pub use self::secret::Secret;
-pub use self::session::{AuthMethod, LoadBalanceHosts, RequireAuth, TargetSessionAttrs};
+pub use self::session::{
+    AuthMethod, CommitResolution, LoadBalanceHosts, RequireAuth, TargetSessionAttrs,
+};
 pub use self::settings::{Origin, Settings};
 pub use self::socket::SocketSettings;
 pub use self::surroundings::{FileError, FileKind, FileText, FixedSurroundings, Surroundings};

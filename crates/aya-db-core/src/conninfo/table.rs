@@ -188,6 +188,13 @@ pub const KEYWORDS: &[Keyword] = &[
         .default("10min"),
     own("connects_per_host", "number from 1", "connections being opened to one server at a time")
         .default("8"),
+    own(
+        "commit_resolution",
+        "auto, lsn, off",
+        "how a commit whose answer was lost is resolved: lsn by the leader's history, auto the \
+         same where etcd or Patroni tells that history",
+    )
+    .default("auto"),
     own("probe_interval", "milliseconds, or with a unit", "time between questions to each server")
         .default("5000"),
     own(

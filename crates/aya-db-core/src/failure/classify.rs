@@ -1,8 +1,8 @@
 //! From facts to fate, kind and suspicion.
 
 use super::{
-    Cause, ClientFault, CommitTag, ConnectStage, Facts, FailureKind, InTransaction, Persistence,
-    Phase, Safety, Sent, ServerError, Severity, SyncRepNotice, TlsFault,
+    Cause, ClientFault, CommitDoubt, CommitTag, ConnectStage, Facts, FailureKind, InTransaction,
+    Persistence, Phase, Safety, Sent, ServerError, Severity, SyncRepNotice, TlsFault,
 };
 use crate::observation::Suspicion;
 use crate::{Fate, SqlState};
@@ -64,6 +64,12 @@ enum Proof {
 }
 
 fn fate_of(facts: &Facts) -> (Fate, &'static str) {
+    match facts.doubt {
+        CommitDoubt::RolledBack => {
+            return (Fate::RolledBack, "the leader's history proves that it was not committed");
+        }
+        CommitDoubt::Open => {}
+    }
     if let Some(found) = fate_by_tag_or_notice(facts) {
         return found;
     }

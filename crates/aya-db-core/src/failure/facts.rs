@@ -18,12 +18,33 @@ pub struct Facts {
     pub notice: Option<SyncRepNotice>,
     /// What the application promised of the work.
     pub safety: Safety,
+    /// What was found out afterwards about a commit in doubt.
+    pub doubt: CommitDoubt,
+}
+
+/// What was found out afterwards about a commit whose answer is missing
+/// ([`crate::continuity`]). One that proved to be kept is no failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum CommitDoubt {
+    /// Nothing.
+    #[default]
+    Open,
+    /// It is not part of the leader's history.
+    RolledBack,
 }
 
 impl Facts {
     /// The facts of an attempt that ended by `cause`, with no tag, no notice and no promise.
     pub const fn new(phase: Phase, sent: Sent, cause: Cause) -> Self {
-        Self { phase, sent, cause, commit_tag: None, notice: None, safety: Safety::Unmarked }
+        Self {
+            phase,
+            sent,
+            cause,
+            commit_tag: None,
+            notice: None,
+            safety: Safety::Unmarked,
+            doubt: CommitDoubt::Open,
+        }
     }
 
     /// The same with what the application promised of the work.

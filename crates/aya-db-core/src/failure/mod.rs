@@ -20,8 +20,8 @@ mod sync_rep;
 pub use self::catalogue::{Entry, catalogue};
 pub use self::classify::{Classified, classify};
 pub use self::facts::{
-    Cause, ClientFault, CommitTag, ConnectStage, Facts, InTransaction, Phase, Safety, Sent,
-    ServerError, Severity, TlsFault,
+    Cause, ClientFault, CommitDoubt, CommitTag, ConnectStage, Facts, InTransaction, Phase, Safety,
+    Sent, ServerError, Severity, TlsFault,
 };
 pub use self::kind::{FailureKind, Persistence};
 pub use self::sync_rep::SyncRepNotice;

@@ -1,0 +1,268 @@
+//! The verdict on a commit in doubt.
+//!
+//! `pg_xact_status` alone is not to be trusted after a promotion: a standby that never received
+//! the transaction gives its number to another one, and then answers for that one. So the log
+//! decides first. The mark's LSN was taken after the transaction had written to the log, and
+//! before its COMMIT:
+//!
+//! ```text
+//! old leader  ----- xid's records --- LSN --- commit record --->
+//! new leader  ------------+ switched at or before the LSN: the commit record is not part of it
+//! new leader  -----------------------------+ switched behind it: xid's records are, so the number
+//!                                            is taken, and pg_xact_status speaks of this one
+//! ```
+//!
+//! Over several promotions the lowest switch point counts.
+
+use crate::observation::TimelineSwitch;
+use crate::{Lsn, ServerIncarnation, Timeline};
+
+/// A transaction number with its epoch (`xid8`), never used twice on one line of history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Xid(pub u64);
+
+/// What was noted of a transaction before its COMMIT was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CommitMark {
+    /// Its top-level number.
+    pub xid: Xid,
+    /// `pg_current_wal_insert_lsn()`, taken after the transaction wrote to the log.
+    pub lsn: Lsn,
+    /// The timeline it was written on.
+    pub timeline: Timeline,
+    /// The run of the server.
+    pub incarnation: ServerIncarnation,
+}
+
+/// What the leader of today says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evidence {
+    /// Its timeline.
+    pub timeline: Timeline,
+    /// Its run.
+    pub incarnation: ServerIncarnation,
+    /// Where earlier timelines ended, as far as is known.
+    pub history: Vec<TimelineSwitch>,
+    /// Whether a later run of the old leader was seen on the mark's own timeline.
+    pub restarted: Restarted,
+    /// Its answer about the transaction number.
+    pub status: XidStatus,
+}
+
+/// Whether a later run of the old leader was seen on the mark's own timeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Restarted {
+    /// None was.
+    Unseen,
+    /// One was: it may have lost the end of its log and used the number again.
+    Seen,
+}
+
+/// What `pg_xact_status` says of a transaction number (PostgreSQL documentation, "Transaction ID
+/// and Snapshot Information Functions").
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum XidStatus {
+    /// `committed`.
+    Committed,
+    /// `aborted`.
+    Aborted,
+    /// `in progress`: also while a commit waits for its standby.
+    InProgress,
+    /// An error: the number was not given to anybody yet.
+    InFuture,
+    /// NULL: too old to be known.
+    Forgotten,
+}
+
+/// What became of the transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verdict {
+    /// It is committed, and part of the leader's history.
+    Committed(&'static str),
+    /// It left no trace there.
+    RolledBack(&'static str),
+    /// Ask again in a moment.
+    Undecided(&'static str),
+    /// Nobody can tell.
+    Unknown(&'static str),
+}
+
+/// Concludes from what the leader says, first match wins:
+///
+/// 1. a leader on an older timeline: undecided, it is not the one;
+/// 2. the same timeline and the same run: `pg_xact_status` is true, and `in progress` is waited for;
+/// 3. the same timeline and another run: a crash may have lost the end of the log and the number may
+///    be used again, so anything but `committed` proves a rollback, and `committed` proves nothing;
+/// 4. a later timeline: undecided until the end of the mark's own timeline is known; rolled back if
+///    any switch lies at or before the mark; else, unless the old leader was seen to run anew in
+///    between, `pg_xact_status` is true.
+///
+/// ```
+/// use aya_db_core::continuity::*;
+/// use aya_db_core::observation::TimelineSwitch;
+/// use aya_db_core::{Lsn, ServerIncarnation, Timeline};
+///
+/// let mark = CommitMark {
+///     xid: Xid(757),
+///     lsn: Lsn(0x3001FF8),
+///     timeline: Timeline(1),
+///     incarnation: ServerIncarnation(1),
+/// };
+/// let ended = |switched_at| TimelineSwitch { timeline: Timeline(1), switched_at, new_leader: None };
+/// let evidence = |switched_at| Evidence {
+///     timeline: Timeline(2),
+///     incarnation: ServerIncarnation(2),
+///     history: vec![ended(switched_at)],
+///     restarted: Restarted::Unseen,
+///     status: XidStatus::Committed,
+/// };
+/// // The new leader had never heard of it, and has given its number to another transaction.
+/// assert!(matches!(resolve(&mark, &evidence(Lsn(0x3001EC0))), Verdict::RolledBack(_)));
+/// assert!(matches!(resolve(&mark, &evidence(Lsn(0x3002000))), Verdict::Committed(_)));
+/// ```
+pub fn resolve(mark: &CommitMark, evidence: &Evidence) -> Verdict {
+    if evidence.timeline < mark.timeline {
+        return Verdict::Undecided("the server is behind the timeline of the commit");
+    }
+    if evidence.timeline == mark.timeline {
+        return if evidence.incarnation == mark.incarnation {
+            on_the_same_run(evidence.status)
+        } else {
+            after_a_restart(evidence.status)
+        };
+    }
+    let ends = |switch: &&TimelineSwitch| {
+        switch.timeline >= mark.timeline && switch.timeline < evidence.timeline
+    };
+    let switches = || evidence.history.iter().filter(ends);
+    if !switches().any(|switch| switch.timeline == mark.timeline) {
+        return Verdict::Undecided("where the timeline of the commit ended is not known yet");
+    }
+    if switches().any(|switch| switch.switched_at <= mark.lsn) {
+        return Verdict::RolledBack("the leader's history left the old one before the commit");
+    }
+    if evidence.restarted == Restarted::Seen {
+        return after_a_restart(evidence.status);
+    }
+    match evidence.status {
+        XidStatus::Committed => Verdict::Committed("the leader's history holds the commit"),
+        XidStatus::Aborted | XidStatus::InFuture => {
+            Verdict::RolledBack("the leader's history holds the transaction, and no commit of it")
+        }
+        XidStatus::InProgress => Verdict::Undecided("the transaction is in progress"),
+        XidStatus::Forgotten => Verdict::Unknown("the transaction is too old to be known"),
+    }
+}
+
+fn on_the_same_run(status: XidStatus) -> Verdict {
+    match status {
+        XidStatus::Committed => Verdict::Committed("the server says that it committed"),
+        XidStatus::Aborted => Verdict::RolledBack("the server says that it rolled back"),
+        // The session that lost its client may still be at it, or wait for its standby.
+        XidStatus::InProgress => Verdict::Undecided("the transaction is in progress"),
+        XidStatus::InFuture | XidStatus::Forgotten => {
+            Verdict::Unknown("the server does not know the transaction")
+        }
+    }
+}
+
+fn after_a_restart(status: XidStatus) -> Verdict {
+    match status {
+        XidStatus::Committed => Verdict::Unknown(
+            "the server was restarted, and the transaction's number may have been used again",
+        ),
+        // A commit that outlived the crash would be known as such, and keep its number.
+        XidStatus::Aborted | XidStatus::InFuture | XidStatus::InProgress => {
+            Verdict::RolledBack("the server was restarted, and knows of no commit")
+        }
+        XidStatus::Forgotten => Verdict::Unknown("the transaction is too old to be known"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COMMITTED: u8 = 0;
+    const ROLLED_BACK: u8 = 1;
+    const UNDECIDED: u8 = 2;
+    const UNKNOWN: u8 = 3;
+
+    fn kind(verdict: Verdict) -> u8 {
+        match verdict {
+            Verdict::Committed(_) => COMMITTED,
+            Verdict::RolledBack(_) => ROLLED_BACK,
+            Verdict::Undecided(_) => UNDECIDED,
+            Verdict::Unknown(_) => UNKNOWN,
+        }
+    }
+
+    /// Per status: committed, aborted, in progress, in future, forgotten.
+    fn verdicts(timeline: u32, run: i64, switches: &[(u32, u64)], restarted: Restarted) -> [u8; 5] {
+        let mark = CommitMark {
+            xid: Xid(757),
+            lsn: Lsn(100),
+            timeline: Timeline(3),
+            incarnation: ServerIncarnation(1),
+        };
+        let history: Vec<_> = switches
+            .iter()
+            .map(|(timeline, lsn)| TimelineSwitch {
+                timeline: Timeline(*timeline),
+                switched_at: Lsn(*lsn),
+                new_leader: None,
+            })
+            .collect();
+        [
+            XidStatus::Committed,
+            XidStatus::Aborted,
+            XidStatus::InProgress,
+            XidStatus::InFuture,
+            XidStatus::Forgotten,
+        ]
+        .map(|status| {
+            let (timeline, incarnation) = (Timeline(timeline), ServerIncarnation(run));
+            let history = history.clone();
+            kind(resolve(&mark, &Evidence { timeline, incarnation, history, restarted, status }))
+        })
+    }
+
+    #[test]
+    fn the_same_run_is_believed() {
+        let expected = [COMMITTED, ROLLED_BACK, UNDECIDED, UNKNOWN, UNKNOWN];
+        assert_eq!(verdicts(3, 1, &[], Restarted::Unseen), expected);
+    }
+
+    #[test]
+    fn a_restarted_server_proves_rollbacks_only() {
+        let expected = [UNKNOWN, ROLLED_BACK, ROLLED_BACK, ROLLED_BACK, UNKNOWN];
+        assert_eq!(verdicts(3, 2, &[], Restarted::Unseen), expected);
+        assert_eq!(verdicts(4, 9, &[(3, 200)], Restarted::Seen), expected);
+    }
+
+    #[test]
+    fn nothing_is_decided_before_the_history_is_there() {
+        assert_eq!(verdicts(4, 2, &[], Restarted::Unseen), [UNDECIDED; 5]);
+        assert_eq!(verdicts(5, 2, &[(2, 50), (4, 300)], Restarted::Unseen), [UNDECIDED; 5]);
+        assert_eq!(verdicts(2, 2, &[(1, 50)], Restarted::Unseen), [UNDECIDED; 5]);
+    }
+
+    #[test]
+    fn a_switch_at_or_before_the_mark_rolls_back_whatever_the_status_says() {
+        for at in [1, 99, 100] {
+            assert_eq!(verdicts(4, 2, &[(3, at)], Restarted::Unseen), [ROLLED_BACK; 5], "{at}");
+            assert_eq!(verdicts(4, 2, &[(3, at)], Restarted::Seen), [ROLLED_BACK; 5], "{at}");
+        }
+        // A later promotion may leave the line even earlier than the first one did.
+        let twice = &[(3, 200), (4, 90)];
+        assert_eq!(verdicts(5, 2, twice, Restarted::Unseen), [ROLLED_BACK; 5]);
+    }
+
+    #[test]
+    fn behind_the_mark_the_status_is_true() {
+        let expected = [COMMITTED, ROLLED_BACK, UNDECIDED, ROLLED_BACK, UNKNOWN];
+        assert_eq!(verdicts(4, 2, &[(3, 101)], Restarted::Unseen), expected);
+        let earlier = &[(1, 10), (2, 20), (3, 101), (4, 150)];
+        assert_eq!(verdicts(5, 2, earlier, Restarted::Unseen), expected, "older switches are over");
+    }
+}

@@ -1,0 +1,13 @@
+//! What became of a transaction whose COMMIT went unanswered.
+//!
+//! ```text
+//! before COMMIT:   CommitMark (xid, LSN, timeline, run)   pipelined, so that nobody waits for it
+//! after the loss:  CommitMark + Evidence (timeline, history, pg_xact_status) -> resolve -> Verdict
+//! ```
+//!
+//! Whether a commit was kept is a question of which part of the old leader's log became part of
+//! the new leader's. Nothing here asks a server.
+
+mod commit;
+
+pub use self::commit::{CommitMark, Evidence, Restarted, Verdict, Xid, XidStatus, resolve};
