@@ -16,10 +16,12 @@ use tokio_postgres::Row;
 use tracing::{debug, info};
 
 use aya_db_core::conninfo::{CommitResolution, ConnInfo};
-use aya_db_core::continuity::{CommitMark, Evidence, Restarted, Verdict, Xid, XidStatus, resolve};
+use aya_db_core::continuity::{
+    CommitMark, Evidence, Question, Restarted, Verdict, Xid, XidStatus, resolve,
+};
 use aya_db_core::failure::InTransaction;
 use aya_db_core::route::Intent;
-use aya_db_core::{Fate, Lsn, NodeId, ServerIncarnation, SqlState, Timeline};
+use aya_db_core::{Lsn, NodeId, ServerIncarnation, SqlState, Timeline};
 
 use crate::core::Core;
 use crate::error::Error;
@@ -112,17 +114,15 @@ pub(crate) async fn settle(
     failed: Failed,
     deadline: Instant,
 ) -> Result<(), Failed> {
-    let found = failed.classify();
-    let (Some(mark), Some(node)) = (doubt.mark(), failed.node().cloned()) else {
-        return Err(failed);
-    };
-    if found.fate != Fate::Unknown || core.is_closed() {
+    let parts = (Question::of(failed.facts()), doubt.mark(), failed.node().cloned());
+    let (Some(question), Some(mark), Some(node)) = parts else { return Err(failed) };
+    if core.is_closed() {
         return Err(failed);
     }
-    drop(core.tell(&failed, &found));
+    drop(core.tell(&failed, &failed.classify()));
     let failed = failed.told();
     let began = Instant::now();
-    let verdict = inquire(core, &mark, &node, deadline).await;
+    let verdict = inquire(core, &mark, question, &node, deadline).await;
     info!(
         xid = mark.xid.0,
         lsn = %mark.lsn,
@@ -137,13 +137,19 @@ pub(crate) async fn settle(
     }
 }
 
-async fn inquire(core: &Arc<Core>, mark: &CommitMark, node: &NodeId, deadline: Instant) -> Verdict {
+async fn inquire(
+    core: &Arc<Core>,
+    mark: &CommitMark,
+    question: Question,
+    node: &NodeId,
+    deadline: Instant,
+) -> Verdict {
     let mut pause = FIRST_PAUSE;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         let options = CallOptions::new().idempotent().intent(Intent::Primary).timeout(left);
         let verdict = match Box::pin(execute(core, &options, &mut Inquiry { core, mark })).await {
-            Ok(answer) => resolve(mark, &answer.evidence(core, mark, node)),
+            Ok(answer) => resolve(mark, question, &answer.evidence(core, mark, node)),
             Err(error) => unanswered(&error),
         };
         let Verdict::Undecided(why) = verdict else { return verdict };

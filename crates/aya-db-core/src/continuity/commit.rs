@@ -14,8 +14,9 @@
 //!
 //! Over several promotions the lowest switch point counts.
 
+use crate::failure::{Facts, SyncRepNotice, classify};
 use crate::observation::TimelineSwitch;
-use crate::{Lsn, ServerIncarnation, Timeline};
+use crate::{Fate, Lsn, ServerIncarnation, Timeline};
 
 /// A transaction number with its epoch (`xid8`), never used twice on one line of history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,6 +75,27 @@ pub enum XidStatus {
     Forgotten,
 }
 
+/// What a failed commit leaves open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Question {
+    /// Whether it was committed at all.
+    Committed,
+    /// Whether the commit, which the old leader has told of while it was stopped, is part of the
+    /// history of a later one. A leader on the same timeline cannot tell: perhaps no standby has it.
+    Promoted,
+}
+
+impl Question {
+    /// What the facts of a failed commit leave open, if anything.
+    pub fn of(facts: &Facts) -> Option<Self> {
+        match (classify(facts).fate, facts.notice) {
+            (Fate::Unknown, _) => Some(Self::Committed),
+            (Fate::Committed, Some(SyncRepNotice::WaitTerminated)) => Some(Self::Promoted),
+            (Fate::Committed | Fate::NotSent | Fate::RolledBack, _) => None,
+        }
+    }
+}
+
 /// What became of the transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verdict {
@@ -89,7 +111,8 @@ pub enum Verdict {
 
 /// Concludes from what the leader says, first match wins:
 ///
-/// 1. a leader on an older timeline: undecided, it is not the one;
+/// 1. a leader on an older timeline: undecided, it is not the one; one on the same timeline, where
+///    only a promotion could tell: unknown;
 /// 2. the same timeline and the same run: `pg_xact_status` is true, and `in progress` is waited for;
 /// 3. the same timeline and another run: a crash may have lost the end of the log and the number may
 ///    be used again, so anything but `committed` proves a rollback, and `committed` proves nothing;
@@ -117,12 +140,15 @@ pub enum Verdict {
 ///     status: XidStatus::Committed,
 /// };
 /// // The new leader had never heard of it, and has given its number to another transaction.
-/// assert!(matches!(resolve(&mark, &evidence(Lsn(0x3001EC0))), Verdict::RolledBack(_)));
-/// assert!(matches!(resolve(&mark, &evidence(Lsn(0x3002000))), Verdict::Committed(_)));
+/// assert!(matches!(resolve(&mark, Question::Committed, &evidence(Lsn(0x3001EC0))), Verdict::RolledBack(_)));
+/// assert!(matches!(resolve(&mark, Question::Committed, &evidence(Lsn(0x3002000))), Verdict::Committed(_)));
 /// ```
-pub fn resolve(mark: &CommitMark, evidence: &Evidence) -> Verdict {
+pub fn resolve(mark: &CommitMark, question: Question, evidence: &Evidence) -> Verdict {
     if evidence.timeline < mark.timeline {
         return Verdict::Undecided("the server is behind the timeline of the commit");
+    }
+    if evidence.timeline == mark.timeline && question == Question::Promoted {
+        return Verdict::Unknown("nobody was promoted, and perhaps no standby has the commit");
     }
     if evidence.timeline == mark.timeline {
         return if evidence.incarnation == mark.incarnation {
@@ -182,6 +208,7 @@ fn after_a_restart(status: XidStatus) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::{Cause, Phase, Sent};
 
     const COMMITTED: u8 = 0;
     const ROLLED_BACK: u8 = 1;
@@ -223,8 +250,19 @@ mod tests {
         .map(|status| {
             let (timeline, incarnation) = (Timeline(timeline), ServerIncarnation(run));
             let history = history.clone();
-            kind(resolve(&mark, &Evidence { timeline, incarnation, history, restarted, status }))
+            let evidence = Evidence { timeline, incarnation, history, restarted, status };
+            kind(resolve(&mark, Question::Committed, &evidence))
         })
+    }
+
+    #[test]
+    fn a_wait_cut_by_a_shutdown_asks_for_a_promotion() {
+        let mut facts = Facts::new(Phase::Commit, Sent::Yes, Cause::ConnectionLost);
+        assert_eq!(Question::of(&facts), Some(Question::Committed));
+        facts.notice = Some(SyncRepNotice::WaitTerminated);
+        assert_eq!(Question::of(&facts), Some(Question::Promoted));
+        facts.notice = Some(SyncRepNotice::WaitCancelled);
+        assert_eq!(Question::of(&facts), None, "its server lives, and has told all there is");
     }
 
     #[test]

@@ -10,4 +10,6 @@
 
 mod commit;
 
-pub use self::commit::{CommitMark, Evidence, Restarted, Verdict, Xid, XidStatus, resolve};
+pub use self::commit::{
+    CommitMark, Evidence, Question, Restarted, Verdict, Xid, XidStatus, resolve,
+};
