@@ -10,7 +10,8 @@ use aya_db::{Cluster, Error, FailureKind, Fate};
 use aya_testkit::{PatroniCluster, sql, until};
 
 use crate::failover::{everything, started};
-use crate::support::{LONG, SOON, connect, error_of, joined, number_from};
+use crate::replication::without_its_standby;
+use crate::support::{LONG, SOON, connect, error_of, joined, number, number_from};
 
 #[tokio::test]
 async fn live_a_commit_in_doubt_is_resolved_by_the_new_leaders_history() -> Result<()> {
@@ -68,6 +69,26 @@ async fn live_without_resolution_a_lost_commit_stays_unknown() -> Result<()> {
     servers.node_mut(&old)?.kill()?;
     let error = error_of("a lost insert", joined(SOON, "its end", task).await?)?;
     assert_eq!((error.kind(), error.fate()), (FailureKind::ConnectionLost, Fate::Unknown));
+    Ok(())
+}
+
+#[tokio::test]
+async fn live_a_commit_that_outlives_the_crash_of_its_server_is_kept() -> Result<()> {
+    let (mut pair, cluster) = without_its_standby("commit_resolution=lsn").await?;
+    let runs = Arc::new(AtomicU32::new(0));
+    let tasks = [insert(&cluster, 1), inserts(&cluster, 2, &runs)];
+    until("both to wait for the standby", SOON, async || {
+        let query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+        Ok((number(&pair.primary, query).await? == 2).then_some(()))
+    })
+    .await?;
+    pair.primary.kill()?;
+    pair.primary.start().await?;
+    for task in tasks {
+        joined(SOON, "a commit that was on disk", task).await??;
+    }
+    assert_eq!(runs.load(Ordering::SeqCst), 1, "the closure ran once");
+    assert_eq!(number(&pair.primary, "select count(*) from t").await?, 2);
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use crate::support::{SOON, connect, error_of, joined, number, session};
 
 #[tokio::test]
 async fn live_a_commit_whose_wait_is_cut_short_is_committed_and_not_replicated() -> Result<()> {
-    let (mut pair, cluster) = without_its_standby().await?;
+    let (mut pair, cluster) = without_its_standby("").await?;
     let mut expected = 0;
     for verb in ["pg_cancel_backend", "pg_terminate_backend"] {
         for work in [autocommit, idempotent, transaction] {
@@ -42,11 +42,12 @@ async fn live_a_commit_whose_wait_is_cut_short_is_committed_and_not_replicated()
     Ok(())
 }
 
-/// A primary that waits for a standby which is stopped, with a table `t`.
-async fn without_its_standby() -> Result<(Pair, Cluster)> {
+/// A primary that waits for a standby which is stopped, with a table `t`, and more parameters for
+/// the connection string.
+pub(crate) async fn without_its_standby(parameters: &str) -> Result<(Pair, Cluster)> {
     let mut pair = Pair::start(Postgres::builder()).await?;
-    let cluster = connect(&pair.primary.conninfo()).await?;
-    cluster.batch("create table t (n int)").await?;
+    let cluster = connect(&format!("{} {parameters}", pair.primary.conninfo())).await?;
+    cluster.batch("create table t (id int, run int)").await?;
     pair.standby.stop().await?;
     pair.primary.sql("ALTER SYSTEM SET synchronous_standby_names = 'standby'").await?;
     pair.primary.sql("SELECT pg_reload_conf()").await?;

@@ -47,11 +47,17 @@ from (select pg_catalog.pg_is_in_recovery() \
     or not pg_catalog.has_function_privilege('pg_catalog.pg_walfile_name(pg_lsn)', 'execute') \
     as r offset 0) as role";
 
-/// Asks a leader for its timeline and run, and what it knows of a transaction number.
+/// Asks a leader for its timeline, its run, and where the log stood when that began.
 const QUESTION: &str = "\
 select ('x' || substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 1, 8)) \
         ::bit(32)::bigint, \
-    (extract(epoch from pg_catalog.pg_postmaster_start_time()) * 1000000)::bigint";
+    (extract(epoch from pg_catalog.pg_postmaster_start_time()) * 1000000)::bigint, \
+    case when pg_catalog.has_function_privilege( \
+            'pg_catalog.pg_control_checkpoint()', 'execute') \
+        then (select case when redo_lsn = checkpoint_lsn then checkpoint_lsn end \
+            from pg_catalog.pg_control_checkpoint()) end::text";
+
+/// Asks it what it knows of a transaction number.
 const STATUS: &str = "select pg_catalog.pg_xact_status($1::text::xid8)";
 
 /// Where the mark of a transaction is kept as soon as its row has come.
@@ -177,6 +183,7 @@ struct Inquiry<'a> {
 struct Answer {
     timeline: Timeline,
     incarnation: ServerIncarnation,
+    began_at: Option<Lsn>,
     status: XidStatus,
 }
 
@@ -191,6 +198,7 @@ impl Answer {
         Evidence {
             timeline: self.timeline,
             incarnation: self.incarnation,
+            began_at: self.began_at,
             history: snapshot.history.clone(),
             restarted: if restarted { Restarted::Seen } else { Restarted::Unseen },
             status: self.status,
@@ -201,10 +209,10 @@ impl Answer {
 impl Inquiry<'_> {
     async fn ask(&self, talk: &Talk<'_>) -> Result<Answer, Failed> {
         let rows = talk.query(QUESTION, &[]).await?;
-        let (timeline, incarnation) = rows
-            .first()
-            .and_then(|row| Some((row.try_get::<_, i64>(0).ok()?, row.try_get::<_, i64>(1).ok()?)))
-            .unwrap_or_default();
+        let row = rows.first();
+        let number = |column| row.and_then(|row| row.try_get::<_, i64>(column).ok()).unwrap_or(0);
+        let began_at = row.and_then(|row| row.try_get::<_, Option<&str>>(2).ok().flatten());
+        let began_at = began_at.and_then(|lsn| lsn.parse::<Lsn>().ok());
         let status = match talk.query(STATUS, &[&self.mark.xid.0.to_string()]).await {
             Ok(rows) => status_of(rows.first()),
             Err(failed) if failed.sqlstate() == Some(SqlState::INVALID_PARAMETER_VALUE) => {
@@ -213,8 +221,9 @@ impl Inquiry<'_> {
             Err(failed) => return Err(failed),
         };
         Ok(Answer {
-            timeline: Timeline(u32::try_from(timeline).unwrap_or_default()),
-            incarnation: ServerIncarnation(incarnation),
+            timeline: Timeline(u32::try_from(number(0)).unwrap_or_default()),
+            incarnation: ServerIncarnation(number(1)),
+            began_at,
             status,
         })
     }

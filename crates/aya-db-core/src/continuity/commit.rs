@@ -42,6 +42,10 @@ pub struct Evidence {
     pub timeline: Timeline,
     /// Its run.
     pub incarnation: ServerIncarnation,
+    /// Where the log stood when this run began: the place of its last checkpoint, if that is one
+    /// of a shutdown or of the end of recovery. Those are told by `redo_lsn = checkpoint_lsn`; the
+    /// checkpoints that follow no longer tell.
+    pub began_at: Option<Lsn>,
     /// Where earlier timelines ended, as far as is known.
     pub history: Vec<TimelineSwitch>,
     /// Whether a later run of the old leader was seen on the mark's own timeline.
@@ -114,8 +118,10 @@ pub enum Verdict {
 /// 1. a leader on an older timeline: undecided, it is not the one; one on the same timeline, where
 ///    only a promotion could tell: unknown;
 /// 2. the same timeline and the same run: `pg_xact_status` is true, and `in progress` is waited for;
-/// 3. the same timeline and another run: a crash may have lost the end of the log and the number may
-///    be used again, so anything but `committed` proves a rollback, and `committed` proves nothing;
+/// 3. the same timeline and another run: rolled back if the run began at or before the mark, since a
+///    crash lost what followed; if it began behind it, `pg_xact_status` is true; if that cannot be
+///    told, anything but `committed` proves a rollback, and `committed` proves nothing, since the
+///    number may have been used again;
 /// 4. a later timeline: undecided until the end of the mark's own timeline is known; rolled back if
 ///    any switch lies at or before the mark; else, unless the old leader was seen to run anew in
 ///    between, `pg_xact_status` is true.
@@ -135,6 +141,7 @@ pub enum Verdict {
 /// let evidence = |switched_at| Evidence {
 ///     timeline: Timeline(2),
 ///     incarnation: ServerIncarnation(2),
+///     began_at: None,
 ///     history: vec![ended(switched_at)],
 ///     restarted: Restarted::Unseen,
 ///     status: XidStatus::Committed,
@@ -154,7 +161,7 @@ pub fn resolve(mark: &CommitMark, question: Question, evidence: &Evidence) -> Ve
         return if evidence.incarnation == mark.incarnation {
             on_the_same_run(evidence.status)
         } else {
-            after_a_restart(evidence.status)
+            on_a_later_run(mark, evidence)
         };
     }
     let ends = |switch: &&TimelineSwitch| {
@@ -192,6 +199,19 @@ fn on_the_same_run(status: XidStatus) -> Verdict {
     }
 }
 
+fn on_a_later_run(mark: &CommitMark, evidence: &Evidence) -> Verdict {
+    match (evidence.began_at, evidence.status) {
+        (None, status) => after_a_restart(status),
+        (Some(began_at), _) if began_at <= mark.lsn => {
+            Verdict::RolledBack("the server was restarted, and its log ended before the commit")
+        }
+        (Some(_), XidStatus::Committed) => {
+            Verdict::Committed("the server was restarted, and its log holds the commit")
+        }
+        (Some(_), status) => after_a_restart(status),
+    }
+}
+
 fn after_a_restart(status: XidStatus) -> Verdict {
     match status {
         XidStatus::Committed => Verdict::Unknown(
@@ -226,6 +246,16 @@ mod tests {
 
     /// Per status: committed, aborted, in progress, in future, forgotten.
     fn verdicts(timeline: u32, run: i64, switches: &[(u32, u64)], restarted: Restarted) -> [u8; 5] {
+        verdicts_of_run(timeline, run, None, switches, restarted)
+    }
+
+    fn verdicts_of_run(
+        timeline: u32,
+        run: i64,
+        began_at: Option<u64>,
+        switches: &[(u32, u64)],
+        restarted: Restarted,
+    ) -> [u8; 5] {
         let mark = CommitMark {
             xid: Xid(757),
             lsn: Lsn(100),
@@ -250,7 +280,8 @@ mod tests {
         .map(|status| {
             let (timeline, incarnation) = (Timeline(timeline), ServerIncarnation(run));
             let history = history.clone();
-            let evidence = Evidence { timeline, incarnation, history, restarted, status };
+            let began_at = began_at.map(Lsn);
+            let evidence = Evidence { timeline, incarnation, began_at, history, restarted, status };
             kind(resolve(&mark, Question::Committed, &evidence))
         })
     }
@@ -276,6 +307,14 @@ mod tests {
         let expected = [UNKNOWN, ROLLED_BACK, ROLLED_BACK, ROLLED_BACK, UNKNOWN];
         assert_eq!(verdicts(3, 2, &[], Restarted::Unseen), expected);
         assert_eq!(verdicts(4, 9, &[(3, 200)], Restarted::Seen), expected);
+    }
+
+    #[test]
+    fn a_restart_whose_beginning_is_known_decides() {
+        let lost = verdicts_of_run(3, 2, Some(100), &[], Restarted::Unseen);
+        assert_eq!(lost, [ROLLED_BACK; 5]);
+        let held = verdicts_of_run(3, 2, Some(101), &[], Restarted::Unseen);
+        assert_eq!(held, [COMMITTED, ROLLED_BACK, ROLLED_BACK, ROLLED_BACK, UNKNOWN]);
     }
 
     #[test]
