@@ -31,6 +31,7 @@ use anyhow::{Context, Result};
 use aya_testkit::PatroniTimings;
 use clap::Parser;
 use tokio::runtime::Runtime;
+use tracing_subscriber::EnvFilter;
 
 use crate::agent::DriverName;
 use crate::clock::Clock;
@@ -70,6 +71,10 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if std::env::var_os("RUST_LOG").is_some() {
+        let filter = EnvFilter::from_default_env();
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    }
     match start(&arguments) {
         Ok(code) => code,
         Err(error) => {

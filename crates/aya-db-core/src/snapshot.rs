@@ -146,6 +146,8 @@ pub struct Node {
     pub system_identifier: Option<SystemIdentifier>,
     /// Which run of its postmaster answered last.
     pub incarnation: Option<ServerIncarnation>,
+    /// The run in which it last answered as a standby: a primary of the same run was promoted in it.
+    pub standby_run: Option<ServerIncarnation>,
     /// Smoothed time of an answer.
     pub round_trip: Option<Duration>,
     /// Whether the operator wants no reads there.

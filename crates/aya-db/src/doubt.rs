@@ -47,7 +47,8 @@ from (select pg_catalog.pg_is_in_recovery() \
     or not pg_catalog.has_function_privilege('pg_catalog.pg_walfile_name(pg_lsn)', 'execute') \
     as r offset 0) as role";
 
-/// Asks a leader for its timeline, its run, and where the log stood when that began.
+/// Asks a leader for its timeline, its run, and where the log stood when that began and when it was
+/// promoted.
 const QUESTION: &str = "\
 select ('x' || substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 1, 8)) \
         ::bit(32)::bigint, \
@@ -55,7 +56,8 @@ select ('x' || substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_inser
     case when pg_catalog.has_function_privilege( \
             'pg_catalog.pg_control_checkpoint()', 'execute') \
         then (select case when redo_lsn = checkpoint_lsn then checkpoint_lsn end \
-            from pg_catalog.pg_control_checkpoint()) end::text";
+            from pg_catalog.pg_control_checkpoint()) end::text, \
+    pg_catalog.pg_last_wal_replay_lsn()::text";
 
 /// Asks it what it knows of a transaction number.
 const STATUS: &str = "select pg_catalog.pg_xact_status($1::text::xid8)";
@@ -184,6 +186,8 @@ struct Answer {
     timeline: Timeline,
     incarnation: ServerIncarnation,
     began_at: Option<Lsn>,
+    replayed_to: Option<Lsn>,
+    node: NodeId,
     status: XidStatus,
 }
 
@@ -191,6 +195,10 @@ impl Answer {
     fn evidence(&self, core: &Core, mark: &CommitMark, node: &NodeId) -> Evidence {
         let snapshot = core.monitor.snapshot();
         let old = snapshot.nodes.get(node);
+        let was_standby = snapshot
+            .nodes
+            .get(&self.node)
+            .is_some_and(|leader| leader.standby_run == Some(self.incarnation));
         let restarted = old.is_some_and(|old| {
             old.timeline == Some(mark.timeline)
                 && old.incarnation.is_some_and(|run| run != mark.incarnation)
@@ -199,6 +207,7 @@ impl Answer {
             timeline: self.timeline,
             incarnation: self.incarnation,
             began_at: self.began_at,
+            promoted_at: self.replayed_to.filter(|_| was_standby),
             history: snapshot.history.clone(),
             restarted: if restarted { Restarted::Seen } else { Restarted::Unseen },
             status: self.status,
@@ -211,8 +220,10 @@ impl Inquiry<'_> {
         let rows = talk.query(QUESTION, &[]).await?;
         let row = rows.first();
         let number = |column| row.and_then(|row| row.try_get::<_, i64>(column).ok()).unwrap_or(0);
-        let began_at = row.and_then(|row| row.try_get::<_, Option<&str>>(2).ok().flatten());
-        let began_at = began_at.and_then(|lsn| lsn.parse::<Lsn>().ok());
+        let lsn = |column| {
+            let text = row.and_then(|row| row.try_get::<_, Option<&str>>(column).ok().flatten());
+            text.and_then(|lsn| lsn.parse::<Lsn>().ok())
+        };
         let status = match talk.query(STATUS, &[&self.mark.xid.0.to_string()]).await {
             Ok(rows) => status_of(rows.first()),
             Err(failed) if failed.sqlstate() == Some(SqlState::INVALID_PARAMETER_VALUE) => {
@@ -223,7 +234,9 @@ impl Inquiry<'_> {
         Ok(Answer {
             timeline: Timeline(u32::try_from(number(0)).unwrap_or_default()),
             incarnation: ServerIncarnation(number(1)),
-            began_at,
+            began_at: lsn(2),
+            replayed_to: lsn(3),
+            node: talk.link.node().clone(),
             status,
         })
     }

@@ -46,6 +46,10 @@ pub struct Evidence {
     /// of a shutdown or of the end of recovery. Those are told by `redo_lsn = checkpoint_lsn`; the
     /// checkpoints that follow no longer tell.
     pub began_at: Option<Lsn>,
+    /// Where the log stood when this run was promoted (`pg_last_wal_replay_lsn()`), if it was: only
+    /// for a run that was seen as a standby before. After a crash the same function tells the end
+    /// of that recovery.
+    pub promoted_at: Option<Lsn>,
     /// Where earlier timelines ended, as far as is known.
     pub history: Vec<TimelineSwitch>,
     /// Whether a later run of the old leader was seen on the mark's own timeline.
@@ -122,8 +126,9 @@ pub enum Verdict {
 ///    crash lost what followed; if it began behind it, `pg_xact_status` is true; if that cannot be
 ///    told, anything but `committed` proves a rollback, and `committed` proves nothing, since the
 ///    number may have been used again;
-/// 4. a later timeline: undecided until the end of the mark's own timeline is known; rolled back if
-///    any switch lies at or before the mark; else, unless the old leader was seen to run anew in
+/// 4. a later timeline: rolled back if any switch lies at or before the mark, the leader's own
+///    promotion included; undecided until the end of the mark's own timeline is known, by the
+///    history or by the promotion to the very next one; else, unless the old leader was seen to run anew in
 ///    between, `pg_xact_status` is true.
 ///
 /// ```
@@ -142,6 +147,7 @@ pub enum Verdict {
 ///     timeline: Timeline(2),
 ///     incarnation: ServerIncarnation(2),
 ///     began_at: None,
+///     promoted_at: None,
 ///     history: vec![ended(switched_at)],
 ///     restarted: Restarted::Unseen,
 ///     status: XidStatus::Committed,
@@ -168,11 +174,15 @@ pub fn resolve(mark: &CommitMark, question: Question, evidence: &Evidence) -> Ve
         switch.timeline >= mark.timeline && switch.timeline < evidence.timeline
     };
     let switches = || evidence.history.iter().filter(ends);
-    if !switches().any(|switch| switch.timeline == mark.timeline) {
-        return Verdict::Undecided("where the timeline of the commit ended is not known yet");
-    }
-    if switches().any(|switch| switch.switched_at <= mark.lsn) {
+    let mut ended_at = switches().map(|switch| switch.switched_at).chain(evidence.promoted_at);
+    if ended_at.any(|end| end <= mark.lsn) {
         return Verdict::RolledBack("the leader's history left the old one before the commit");
+    }
+    let next = evidence.timeline.0 == mark.timeline.0 + 1;
+    let end_is_known = switches().any(|switch| switch.timeline == mark.timeline)
+        || (next && evidence.promoted_at.is_some());
+    if !end_is_known {
+        return Verdict::Undecided("where the timeline of the commit ended is not known yet");
     }
     if evidence.restarted == Restarted::Seen {
         return after_a_restart(evidence.status);
@@ -246,13 +256,14 @@ mod tests {
 
     /// Per status: committed, aborted, in progress, in future, forgotten.
     fn verdicts(timeline: u32, run: i64, switches: &[(u32, u64)], restarted: Restarted) -> [u8; 5] {
-        verdicts_of_run(timeline, run, None, switches, restarted)
+        verdicts_of_run(timeline, run, None, None, switches, restarted)
     }
 
     fn verdicts_of_run(
         timeline: u32,
         run: i64,
         began_at: Option<u64>,
+        promoted_at: Option<u64>,
         switches: &[(u32, u64)],
         restarted: Restarted,
     ) -> [u8; 5] {
@@ -280,8 +291,16 @@ mod tests {
         .map(|status| {
             let (timeline, incarnation) = (Timeline(timeline), ServerIncarnation(run));
             let history = history.clone();
-            let began_at = began_at.map(Lsn);
-            let evidence = Evidence { timeline, incarnation, began_at, history, restarted, status };
+            let (began_at, promoted_at) = (began_at.map(Lsn), promoted_at.map(Lsn));
+            let evidence = Evidence {
+                timeline,
+                incarnation,
+                began_at,
+                promoted_at,
+                history,
+                restarted,
+                status,
+            };
             kind(resolve(&mark, Question::Committed, &evidence))
         })
     }
@@ -311,10 +330,20 @@ mod tests {
 
     #[test]
     fn a_restart_whose_beginning_is_known_decides() {
-        let lost = verdicts_of_run(3, 2, Some(100), &[], Restarted::Unseen);
+        let lost = verdicts_of_run(3, 2, Some(100), None, &[], Restarted::Unseen);
         assert_eq!(lost, [ROLLED_BACK; 5]);
-        let held = verdicts_of_run(3, 2, Some(101), &[], Restarted::Unseen);
+        let held = verdicts_of_run(3, 2, Some(101), None, &[], Restarted::Unseen);
         assert_eq!(held, [COMMITTED, ROLLED_BACK, ROLLED_BACK, ROLLED_BACK, UNKNOWN]);
+    }
+
+    #[test]
+    fn a_promotion_to_the_next_timeline_needs_no_history() {
+        let promoted =
+            |timeline, at| verdicts_of_run(timeline, 2, None, Some(at), &[], Restarted::Unseen);
+        assert_eq!(promoted(4, 100), [ROLLED_BACK; 5]);
+        assert_eq!(promoted(4, 101), [COMMITTED, ROLLED_BACK, UNDECIDED, ROLLED_BACK, UNKNOWN]);
+        assert_eq!(promoted(5, 100), [ROLLED_BACK; 5], "it left the line early enough");
+        assert_eq!(promoted(5, 101), [UNDECIDED; 5], "another promotion came before");
     }
 
     #[test]

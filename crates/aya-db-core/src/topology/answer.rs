@@ -91,6 +91,9 @@ impl Draft {
         node.replay_lag = answer.replay_lag;
         node.system_identifier = answer.system_identifier.or(node.system_identifier);
         node.incarnation = answer.incarnation.or(node.incarnation);
+        if answer.in_recovery {
+            node.standby_run = answer.incarnation;
+        }
         node.round_trip = Some(smooth(node.round_trip, answer.round_trip));
     }
 
