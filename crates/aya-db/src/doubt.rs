@@ -21,6 +21,7 @@ use aya_db_core::continuity::{
 };
 use aya_db_core::failure::InTransaction;
 use aya_db_core::route::Intent;
+use aya_db_core::snapshot::NodeRole;
 use aya_db_core::{Lsn, NodeId, ServerIncarnation, SqlState, Timeline};
 
 use crate::core::Core;
@@ -199,8 +200,10 @@ impl Answer {
             .nodes
             .get(&self.node)
             .is_some_and(|leader| leader.standby_run == Some(self.incarnation));
+        // One that came back as a standby has written nothing on its own.
         let restarted = old.is_some_and(|old| {
-            old.timeline == Some(mark.timeline)
+            matches!(old.answered_role, NodeRole::Primary | NodeRole::StalePrimary)
+                && old.timeline == Some(mark.timeline)
                 && old.incarnation.is_some_and(|run| run != mark.incarnation)
         });
         Evidence {
