@@ -51,7 +51,17 @@ pub(crate) fn fuzz(root: &Path, arguments: &[OsString]) -> Result<()> {
     ensure!(output.status.success(), "fetch-servers failed: {errors}");
     let mut fuzz = cargo(
         root,
-        &["run", "--release", "--package", "aya-tests", "--bin", "fuzz-conninfo", "--"],
+        &[
+            "run",
+            "--release",
+            "--package",
+            "aya-tests",
+            "--features",
+            "libpq",
+            "--bin",
+            "fuzz-conninfo",
+            "--",
+        ],
     );
     fuzz.args(arguments).envs(variables(&String::from_utf8_lossy(&output.stdout)));
     run(fuzz)
