@@ -74,7 +74,7 @@ async fn live_without_resolution_a_lost_commit_stays_unknown() -> Result<()> {
 
 #[tokio::test]
 async fn live_a_commit_that_outlives_the_crash_of_its_server_is_kept() -> Result<()> {
-    let (mut pair, cluster) = without_its_standby("commit_resolution=lsn").await?;
+    let (mut pair, cluster) = without_its_standby("commit_resolution=lsn pool_max_size=2").await?;
     let runs = Arc::new(AtomicU32::new(0));
     let tasks = [insert(&cluster, 1), inserts(&cluster, 2, &runs)];
     until("both to wait for the standby", SOON, async || {

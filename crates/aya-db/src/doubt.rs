@@ -11,7 +11,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 use tokio_postgres::Row;
 use tracing::{debug, info};
 
@@ -19,18 +19,19 @@ use aya_db_core::conninfo::{CommitResolution, ConnInfo};
 use aya_db_core::continuity::{
     CommitMark, Evidence, Question, Restarted, Verdict, Xid, XidStatus, resolve,
 };
-use aya_db_core::failure::InTransaction;
+use aya_db_core::failure::{InTransaction, Safety};
 use aya_db_core::route::Intent;
 use aya_db_core::snapshot::NodeRole;
-use aya_db_core::{Lsn, NodeId, ServerIncarnation, SqlState, Timeline};
+use aya_db_core::{Generation, Lsn, NodeId, ServerIncarnation, SqlState, Timeline};
 
+use crate::connect::{Label, open};
 use crate::core::Core;
 use crate::error::Error;
 use crate::execute::{Attempting, Work, execute};
 use crate::failed::Failed;
 use crate::link::Link;
 use crate::options::CallOptions;
-use crate::pool::Pooled;
+use crate::pool::{Fleet, Pooled};
 use crate::talk::{Block, Talk};
 
 /// Notes the transaction it runs in; nothing on a standby, or where a function may not be called,
@@ -155,20 +156,57 @@ async fn inquire(
 ) -> Verdict {
     let mut pause = FIRST_PAUSE;
     loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let options = CallOptions::new().idempotent().intent(Intent::Primary).timeout(left);
-        let verdict = match Box::pin(execute(core, &options, &mut Inquiry { core, mark })).await {
+        let asked = ask_leader(core, mark, node, deadline).await;
+        let verdict = match asked {
             Ok(answer) => resolve(mark, question, &answer.evidence(core, mark, node)),
-            Err(error) => unanswered(&error),
+            Err(verdict) => verdict,
         };
         let Verdict::Undecided(why) = verdict else { return verdict };
-        if left <= pause {
+        if deadline.saturating_duration_since(Instant::now()) <= pause {
             return verdict;
         }
         debug!(why, "a commit in doubt: asking again");
         sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
+}
+
+/// Asks whoever leads. The old leader itself, back again, is asked on a connection of its own: the
+/// lost ones may still hold every place of its pool.
+async fn ask_leader(
+    core: &Arc<Core>,
+    mark: &CommitMark,
+    old: &NodeId,
+    deadline: Instant,
+) -> Result<Answer, Verdict> {
+    let Some((leader, generation)) = leader(core, deadline).await else {
+        return Err(Verdict::Unknown("nobody led in time"));
+    };
+    let mut inquiry = Inquiry { core, mark };
+    if leader != *old {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let options = CallOptions::new().idempotent().intent(Intent::Primary).timeout(left);
+        let asked = Box::pin(execute(core, &options, &mut inquiry)).await;
+        return asked.map_err(|error| unanswered(&error));
+    }
+    let session = &core.session;
+    let label = Label { node: &leader, generation, notifications: None };
+    let host = session.info().host_of(&leader);
+    let Ok(link) = open(session, &host, label, deadline).await else {
+        return Err(Verdict::Undecided("the leader cannot be reached"));
+    };
+    core.monitor.watch(&link);
+    let asked = inquiry.ask(&inquiry.talk(&link, Some(deadline))).await;
+    asked.map_err(|_| Verdict::Undecided("the leader did not answer"))
+}
+
+/// The confirmed leader, once there is one.
+async fn leader(core: &Core, deadline: Instant) -> Option<(NodeId, Generation)> {
+    let mut fleets = core.keeper.subscribe();
+    let confirmed = |fleet: &Arc<Fleet>| fleet.snapshot.leadership.confirmed().is_some();
+    let fleet = timeout_at(deadline, fleets.wait_for(confirmed)).await.ok()?.ok()?;
+    let leader = fleet.snapshot.leadership.confirmed()?;
+    Some((leader.clone(), fleet.snapshot.nodes.get(leader)?.generation))
 }
 
 fn unanswered(error: &Error) -> Verdict {
@@ -219,6 +257,17 @@ impl Answer {
 }
 
 impl Inquiry<'_> {
+    fn talk<'a>(&'a self, link: &'a Link, until: Option<Instant>) -> Talk<'a> {
+        Talk {
+            link,
+            block: Block::None,
+            safety: Safety::Idempotent,
+            until,
+            session: &self.core.session,
+            canceller: None,
+        }
+    }
+
     async fn ask(&self, talk: &Talk<'_>) -> Result<Answer, Failed> {
         let rows = talk.query(QUESTION, &[]).await?;
         let row = rows.first();
@@ -258,15 +307,7 @@ impl Work for Inquiry<'_> {
     type Output = Answer;
 
     async fn run(&mut self, link: Pooled, attempt: &Attempting<'_>) -> Result<Answer, Failed> {
-        let talk = Talk {
-            link: &link,
-            block: Block::None,
-            safety: aya_db_core::failure::Safety::Idempotent,
-            until: attempt.run_until,
-            session: &self.core.session,
-            canceller: None,
-        };
-        match self.ask(&talk).await {
+        match self.ask(&self.talk(&link, attempt.run_until)).await {
             Ok(answer) => Ok(answer),
             Err(failed) => Err(failed.with_link(link)),
         }
