@@ -209,14 +209,15 @@ impl Sentinel {
 /// The monitor has gone.
 struct Gone;
 
-/// The numbers of the default policy, in proportion to `silence_timeout`.
+/// A watch ticks eight times within `silence_timeout`, so that silence is noticed within a quarter of
+/// it after it has lasted that long.
 fn policy(silence_timeout: Duration) -> LivenessPolicy {
-    let tick = silence_timeout / 6;
+    let tick = silence_timeout / 8;
     LivenessPolicy {
         tick,
         quiet: tick,
         silence_timeout,
-        stall: tick * 2,
+        stall: silence_timeout / 3,
         ..LivenessPolicy::default()
     }
 }
