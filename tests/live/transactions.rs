@@ -236,6 +236,22 @@ async fn live_begin_commits_rolls_back_and_goes_back_to_savepoints() -> Result<(
 }
 
 #[tokio::test]
+async fn live_a_wrong_number_of_rows_leaves_an_open_transaction_uncommitted() -> Result<()> {
+    let (_server, cluster) = served("").await?;
+    cluster.batch("create table t (id int)").await?;
+    let alone = error_of("no row", cluster.query_one("select 1 where false", &[]).await)?;
+    assert_eq!((alone.kind(), alone.fate()), (FailureKind::RowCount, Fate::Committed));
+    let tx = cluster.begin().await?;
+    let inside = error_of("no row", tx.query_one("select 1 where false", &[]).await)?;
+    assert_eq!((inside.kind(), inside.fate()), (FailureKind::RowCount, Fate::RolledBack));
+    tx.execute("insert into t values (1)", &[]).await?;
+    tx.commit().await?;
+    let rows = cluster.query("select id from t", &[]).await?;
+    assert_eq!(rows.len(), 1, "the transaction went on");
+    Ok(())
+}
+
+#[tokio::test]
 async fn live_a_closure_runs_again_when_its_statements_went_stale() -> Result<()> {
     let (server, cluster) = served("pool_max_size=1").await?;
     cluster.batch("create table t (id int); insert into t values (1)").await?;

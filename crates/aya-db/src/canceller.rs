@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_postgres::CancelToken;
 
-use aya_db_core::failure::{Facts, Phase, Sent};
+use aya_db_core::NodeId;
+use aya_db_core::failure::{ConnectStage, Safety};
 
 use crate::connect::{ConnectFailure, Dialled, Session, cancel};
 use crate::error::Error;
@@ -37,7 +38,7 @@ struct Running {
     session: Arc<Session>,
     dialled: Dialled,
     token: CancelToken,
-    node: aya_db_core::NodeId,
+    node: NodeId,
 }
 
 impl Canceller {
@@ -59,11 +60,10 @@ impl Canceller {
         let Some(Running { session, dialled, token, node }) = running else { return Ok(()) };
         let began = tokio::time::Instant::now();
         cancel(&session, &dialled, &token).await.map_err(|cause| {
-            let stage = aya_db_core::failure::ConnectStage::Tcp;
+            let stage = ConnectStage::Tcp;
             let elapsed = began.elapsed();
-            let failure = ConnectFailure { node: node.clone(), stage, cause, elapsed };
-            let facts = Facts::new(Phase::Connect(stage), Sent::No, failure.cause());
-            Error::from_failed(&Failed::new(facts).at(&node).because(failure), None)
+            let failure = ConnectFailure { node, stage, cause, elapsed };
+            Error::from_failed(&Failed::from_connect(Arc::new(failure), Safety::Unmarked), None)
         })
     }
 

@@ -1,7 +1,8 @@
 //! COPY in both directions.
 
 use std::fmt;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -19,11 +20,11 @@ use crate::failed::Failed;
 use crate::link::Link;
 use crate::options::CallOptions;
 use crate::pool::Pooled;
-use crate::talk::{Block, Talk};
+use crate::talk::Talk;
 use crate::transaction::Transaction;
 
 /// The connection under a COPY.
-enum Holder {
+pub(crate) enum Holder {
     Own { core: Arc<Core>, link: Pooled, safety: Safety },
     Transaction(Transaction),
 }
@@ -38,14 +39,7 @@ impl Holder {
 
     fn talk(&self) -> Talk<'_> {
         match self {
-            Self::Own { core, link, safety } => Talk {
-                link,
-                block: Block::None,
-                safety: *safety,
-                until: None,
-                session: &core.session,
-                canceller: None,
-            },
+            Self::Own { core, link, safety } => Talk::alone(link, &core.session, *safety, None),
             Self::Transaction(transaction) => transaction.talk(),
         }
     }
@@ -59,12 +53,8 @@ impl Holder {
 
     fn fail(&self, failed: Failed) -> Error {
         match self {
-            Self::Own { core, link, .. } => {
-                let found = failed.classify();
-                if let Some(sign) = found.suspicion {
-                    let generation = link.facts().generation;
-                    drop(core.monitor.suspect(link.node(), Some(generation), sign));
-                }
+            Self::Own { core, .. } => {
+                drop(core.tell(&failed, &failed.classify()));
                 Error::from_failed(&failed, None)
             }
             Self::Transaction(transaction) => transaction.fail("copy", failed),
@@ -88,10 +78,6 @@ pub struct CopyIn {
 }
 
 impl CopyIn {
-    pub(crate) fn inside(transaction: Transaction, sink: CopyInSink<Bytes>) -> Self {
-        Self { sink: Box::pin(sink), holder: Holder::Transaction(transaction) }
-    }
-
     /// Sends a piece of the data; pieces need not end where rows do. Dropped midway, the piece
     /// may have been taken or not.
     ///
@@ -131,10 +117,6 @@ pub struct CopyOut {
 }
 
 impl CopyOut {
-    pub(crate) fn inside(transaction: Transaction, stream: CopyOutStream) -> Self {
-        Self { stream: Box::pin(stream), holder: Holder::Transaction(transaction) }
-    }
-
     /// The next piece; `None` at the end. Dropped midway, no piece is lost.
     ///
     /// # Errors
@@ -155,7 +137,7 @@ impl Stream for CopyOut {
                 let scope = this.holder.scope();
                 let cause = this.holder.talk().cause(&error);
                 let facts = Facts::new(Phase::CopyOut(scope), Sent::Yes, cause);
-                let failed = Failed::new(facts).at(this.holder.link().node()).because(error);
+                let failed = Failed::new(facts).on(this.holder.link()).because(error);
                 Some(Err(this.holder.fail(failed)))
             }
             None => None,
@@ -175,64 +157,61 @@ impl fmt::Debug for CopyOut {
     }
 }
 
-/// The work of beginning a COPY FROM STDIN; only that is ever run again.
-pub(crate) struct CopyInWork<'a> {
-    pub(crate) core: &'a Arc<Core>,
-    pub(crate) options: &'a CallOptions,
-    pub(crate) sql: &'a str,
+/// A direction of COPY.
+pub(crate) trait Copying: Sized + Send {
+    /// What its data goes through.
+    type Data: Send;
+
+    /// Begins one.
+    fn begin(talk: &Talk<'_>, sql: &str)
+    -> impl Future<Output = Result<Self::Data, Failed>> + Send;
+
+    /// One that has begun.
+    fn new(data: Self::Data, holder: Holder) -> Self;
 }
 
-impl Work for CopyInWork<'_> {
-    type Output = CopyIn;
+impl Copying for CopyIn {
+    type Data = CopyInSink<Bytes>;
 
-    async fn run(&mut self, link: Pooled, attempt: &Attempting<'_>) -> Result<CopyIn, Failed> {
-        let safety = self.options.safety;
-        let talk = Talk {
-            link: &link,
-            block: Block::None,
-            safety,
-            until: attempt.run_until,
-            session: &self.core.session,
-            canceller: None,
-        };
-        match talk.copy_in(self.sql).await {
-            Ok(sink) => {
-                let holder = Holder::Own { core: Arc::clone(self.core), link, safety };
-                Ok(CopyIn { sink: Box::pin(sink), holder })
-            }
-            Err(failed) => Err(failed.with_link(link)),
-        }
+    async fn begin(talk: &Talk<'_>, sql: &str) -> Result<Self::Data, Failed> {
+        talk.copy_in(sql).await
     }
 
-    fn forget(&self, link: &Link) {
-        link.forget(self.sql);
+    fn new(sink: Self::Data, holder: Holder) -> Self {
+        Self { sink: Box::pin(sink), holder }
     }
 }
 
-/// The work of beginning a COPY TO STDOUT; only that is ever run again.
-pub(crate) struct CopyOutWork<'a> {
+impl Copying for CopyOut {
+    type Data = CopyOutStream;
+
+    async fn begin(talk: &Talk<'_>, sql: &str) -> Result<Self::Data, Failed> {
+        talk.copy_out(sql).await
+    }
+
+    fn new(stream: Self::Data, holder: Holder) -> Self {
+        Self { stream: Box::pin(stream), holder }
+    }
+}
+
+/// The work of beginning a COPY; only that is ever run again.
+pub(crate) struct CopyWork<'a, C> {
     pub(crate) core: &'a Arc<Core>,
     pub(crate) options: &'a CallOptions,
     pub(crate) sql: &'a str,
+    pub(crate) direction: PhantomData<C>,
 }
 
-impl Work for CopyOutWork<'_> {
-    type Output = CopyOut;
+impl<C: Copying> Work for CopyWork<'_, C> {
+    type Output = C;
 
-    async fn run(&mut self, link: Pooled, attempt: &Attempting<'_>) -> Result<CopyOut, Failed> {
+    async fn run(&mut self, link: Pooled, attempt: &Attempting<'_>) -> Result<C, Failed> {
         let safety = self.options.safety;
-        let talk = Talk {
-            link: &link,
-            block: Block::None,
-            safety,
-            until: attempt.run_until,
-            session: &self.core.session,
-            canceller: None,
-        };
-        match talk.copy_out(self.sql).await {
-            Ok(stream) => {
-                let holder = Holder::Own { core: Arc::clone(self.core), link, safety };
-                Ok(CopyOut { stream: Box::pin(stream), holder })
+        let talk = Talk::alone(&link, &self.core.session, safety, attempt.run_until);
+        match C::begin(&talk, self.sql).await {
+            Ok(data) => {
+                let core = Arc::clone(self.core);
+                Ok(C::new(data, Holder::Own { core, link, safety }))
             }
             Err(failed) => Err(failed.with_link(link)),
         }

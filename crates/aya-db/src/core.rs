@@ -74,8 +74,7 @@ impl Core {
         if failed.is_told() {
             return None;
         }
-        let generation = failed.link().map(|link| link.facts().generation);
-        self.monitor.suspect(failed.node()?, generation, found.suspicion?)
+        self.monitor.suspect(failed.node()?, failed.generation(), found.suspicion?)
     }
 
     /// A call begins: it earns a part of a retry.

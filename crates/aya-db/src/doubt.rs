@@ -24,7 +24,6 @@ use aya_db_core::route::Intent;
 use aya_db_core::snapshot::NodeRole;
 use aya_db_core::{Generation, Lsn, NodeId, ServerIncarnation, SqlState, Timeline};
 
-use crate::connect::{Label, open};
 use crate::core::Core;
 use crate::error::Error;
 use crate::execute::{Attempting, Work, execute};
@@ -32,34 +31,39 @@ use crate::failed::Failed;
 use crate::link::Link;
 use crate::options::CallOptions;
 use crate::pool::{Fleet, Pooled};
-use crate::talk::{Block, Talk};
+use crate::server_sql::{incarnation, timeline_written};
+use crate::talk::Talk;
 
 /// Notes the transaction it runs in; nothing on a standby, or where a function may not be called,
 /// since an error would take the transaction with it. The number is there only once the
 /// transaction has written, and then the place in the log lies behind what it wrote.
-pub(crate) const MARK: &str = "\
-select pg_catalog.pg_current_xact_id_if_assigned()::text, \
-    case when r then null else pg_catalog.pg_current_wal_insert_lsn() end::text, \
-    case when r then null else ('x' || substr( \
-        pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 1, 8)) \
-        ::bit(32)::bigint end, \
-    (extract(epoch from pg_catalog.pg_postmaster_start_time()) * 1000000)::bigint \
-from (select pg_catalog.pg_is_in_recovery() \
-    or not pg_catalog.has_function_privilege('pg_catalog.pg_current_wal_insert_lsn()', 'execute') \
-    or not pg_catalog.has_function_privilege('pg_catalog.pg_walfile_name(pg_lsn)', 'execute') \
-    as r offset 0) as role";
+pub(crate) const MARK: &str = concat!(
+    "select pg_catalog.pg_current_xact_id_if_assigned()::text, \
+        case when r then null else pg_catalog.pg_current_wal_insert_lsn() end::text, \
+        case when r then null else ",
+    timeline_written!(),
+    " end, ",
+    incarnation!(),
+    " from (select pg_catalog.pg_is_in_recovery() \
+        or not pg_catalog.has_function_privilege( \
+            'pg_catalog.pg_current_wal_insert_lsn()', 'execute') \
+        or not pg_catalog.has_function_privilege('pg_catalog.pg_walfile_name(pg_lsn)', 'execute') \
+        as r offset 0) as role"
+);
 
 /// Asks a leader for its timeline, its run, and where the log stood when that began and when it was
 /// promoted.
-const QUESTION: &str = "\
-select ('x' || substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 1, 8)) \
-        ::bit(32)::bigint, \
-    (extract(epoch from pg_catalog.pg_postmaster_start_time()) * 1000000)::bigint, \
-    case when pg_catalog.has_function_privilege( \
-            'pg_catalog.pg_control_checkpoint()', 'execute') \
-        then (select case when redo_lsn = checkpoint_lsn then checkpoint_lsn end \
-            from pg_catalog.pg_control_checkpoint()) end::text, \
-    pg_catalog.pg_last_wal_replay_lsn()::text";
+const QUESTION: &str = concat!(
+    "select ",
+    timeline_written!(),
+    ", ",
+    incarnation!(),
+    ", case when pg_catalog.has_function_privilege( \
+                'pg_catalog.pg_control_checkpoint()', 'execute') \
+            then (select case when redo_lsn = checkpoint_lsn then checkpoint_lsn end \
+                from pg_catalog.pg_control_checkpoint()) end::text, \
+        pg_catalog.pg_last_wal_replay_lsn()::text"
+);
 
 /// Asks it what it knows of a transaction number.
 const STATUS: &str = "select pg_catalog.pg_xact_status($1::text::xid8)";
@@ -117,12 +121,13 @@ pub(crate) fn is_plain_write(sql: &str) -> bool {
 /// What became of the work whose commit failed. `Ok(())`: it is committed. Otherwise the failure,
 /// perhaps with the knowledge that it was rolled back.
 ///
-/// It waits for a leader, up to `deadline`. Dropped midway, nothing is known.
+/// It waits for a leader, up to `run_until` and no longer than `failover_timeout`. Dropped midway,
+/// nothing is known.
 pub(crate) async fn settle(
     core: &Arc<Core>,
     doubt: &Doubt,
     failed: Failed,
-    deadline: Instant,
+    run_until: Option<Instant>,
 ) -> Result<(), Failed> {
     let parts = (Question::of(failed.facts()), doubt.mark(), failed.node().cloned());
     let (Some(question), Some(mark), Some(node)) = parts else { return Err(failed) };
@@ -132,6 +137,8 @@ pub(crate) async fn settle(
     drop(core.tell(&failed, &failed.classify()));
     let failed = failed.told();
     let began = Instant::now();
+    let waiting = began + core.session.info().failover_timeout();
+    let deadline = run_until.map_or(waiting, |end| end.min(waiting));
     let verdict = inquire(core, &mark, question, &node, deadline).await;
     info!(
         xid = mark.xid.0,
@@ -189,13 +196,9 @@ async fn ask_leader(
         let asked = Box::pin(execute(core, &options, &mut inquiry)).await;
         return asked.map_err(|error| unanswered(&error));
     }
-    let session = &core.session;
-    let label = Label { node: &leader, generation, notifications: None };
-    let host = session.info().host_of(&leader);
-    let Ok(link) = open(session, &host, label, deadline).await else {
+    let Ok(link) = core.dialling.open(&leader, generation, None, deadline).await else {
         return Err(Verdict::Undecided("the leader cannot be reached"));
     };
-    core.monitor.watch(&link);
     let asked = inquiry.ask(&inquiry.talk(&link, Some(deadline))).await;
     asked.map_err(|_| Verdict::Undecided("the leader did not answer"))
 }
@@ -258,14 +261,7 @@ impl Answer {
 
 impl Inquiry<'_> {
     fn talk<'a>(&'a self, link: &'a Link, until: Option<Instant>) -> Talk<'a> {
-        Talk {
-            link,
-            block: Block::None,
-            safety: Safety::Idempotent,
-            until,
-            session: &self.core.session,
-            canceller: None,
-        }
+        Talk::alone(link, &self.core.session, Safety::Idempotent, until)
     }
 
     async fn ask(&self, talk: &Talk<'_>) -> Result<Answer, Failed> {

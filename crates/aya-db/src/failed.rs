@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aya_db_core::failure::{
-    Cause, Classified, CommitDoubt, Facts, Persistence, Phase, Safety, Sent, classify,
+    Cause, Classified, CommitDoubt, Facts, Persistence, Safety, Sent, classify,
 };
-use aya_db_core::{NodeId, SqlState};
+use aya_db_core::{Generation, NodeId, SqlState};
 
 use crate::connect::ConnectFailure;
+use crate::link::Link;
 use crate::pool::Pooled;
 
 /// The facts of a failed attempt and what it leaves behind.
@@ -20,6 +21,8 @@ pub(crate) struct Failed(Box<Inner>);
 struct Inner {
     facts: Facts,
     node: Option<NodeId>,
+    /// Under which generation the connection was made on which it failed.
+    generation: Option<Generation>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
     elapsed: Option<Duration>,
     /// The connection, if it may still be of use.
@@ -33,6 +36,7 @@ impl Failed {
         Self(Box::new(Inner {
             facts,
             node: None,
+            generation: None,
             source: None,
             elapsed: None,
             link: None,
@@ -42,8 +46,7 @@ impl Failed {
 
     /// A connection that was not opened.
     pub(crate) fn from_connect(failure: Arc<ConnectFailure>, safety: Safety) -> Self {
-        let facts =
-            Facts::new(Phase::Connect(failure.stage), Sent::No, ConnectFailure::cause(&failure));
+        let facts = failure.facts();
         let (node, elapsed) = (failure.node.clone(), failure.elapsed);
         let mut failed = Self::new(facts.with_safety(safety)).at(&node);
         failed.0.source = Some(failure);
@@ -57,6 +60,13 @@ impl Failed {
         self
     }
 
+    /// The same, on this connection.
+    pub(crate) fn on(mut self, link: &Link) -> Self {
+        self.0.node = Some(link.node().clone());
+        self.0.generation = Some(link.facts().generation);
+        self
+    }
+
     /// The same, for this reason.
     pub(crate) fn because(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
         self.0.source = Some(Arc::new(source));
@@ -64,10 +74,10 @@ impl Failed {
     }
 
     /// The same, with a connection that may be of use.
-    pub(crate) fn with_link(mut self, link: Pooled) -> Self {
-        self.0.node = Some(link.node().clone());
-        self.0.link = Some(link);
-        self
+    pub(crate) fn with_link(self, link: Pooled) -> Self {
+        let mut failed = self.on(&link);
+        failed.0.link = Some(link);
+        failed
     }
 
     /// The same, of which the monitor knows already.
@@ -106,8 +116,8 @@ impl Failed {
         self.0.elapsed
     }
 
-    pub(crate) fn link(&self) -> Option<&Pooled> {
-        self.0.link.as_ref()
+    pub(crate) fn generation(&self) -> Option<Generation> {
+        self.0.generation
     }
 
     pub(crate) fn take_link(&mut self) -> Option<Pooled> {

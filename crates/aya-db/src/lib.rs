@@ -46,6 +46,7 @@ mod metrics;
 mod monitor;
 mod options;
 mod pool;
+mod server_sql;
 mod sql;
 mod statement;
 mod surroundings;

@@ -7,10 +7,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_postgres::Notification;
 
+use aya_db_core::failure::Safety;
 use aya_db_core::observation::Suspicion;
 use aya_db_core::route::Intent;
 
-use crate::connect::{Label, open};
 use crate::core::Core;
 use crate::error::Error;
 use crate::execute::{Attempting, Work, execute};
@@ -18,7 +18,8 @@ use crate::failed::Failed;
 use crate::link::Link;
 use crate::options::CallOptions;
 use crate::pool::{Fleet, Pooled};
-use crate::talk::{Block, Talk};
+use crate::sql::quoted;
+use crate::talk::Talk;
 
 /// Listens to channels of the leader. After a failover it subscribes again by itself and says
 /// that there was a gap.
@@ -135,23 +136,16 @@ impl Work for ListenWork<'_> {
         let (node, generation) = (link.node().clone(), link.facts().generation);
         drop(link);
         let session = &self.core.session;
-        let host = session.info().host_of(&node);
         let (sender, notifications) = mpsc::channel(BACKLOG);
-        let label = Label { node: &node, generation, notifications: Some(sender) };
         let fleets = self.core.keeper.subscribe();
         let deadline = Instant::now() + session.info().failover_timeout();
-        let safety = aya_db_core::failure::Safety::Idempotent;
-        let link = open(session, &host, label, deadline)
-            .await
-            .map_err(|failure| Failed::from_connect(Arc::new(failure), safety))?;
-        self.core.monitor.watch(&link);
-        let talk =
-            Talk { link: &link, block: Block::None, safety, until: None, session, canceller: None };
-        let listen: Vec<String> = self
-            .channels
-            .iter()
-            .map(|channel| format!("listen \"{}\"", channel.replace('"', "\"\"")))
-            .collect();
+        let safety = Safety::Idempotent;
+        let opening = self.core.dialling.open(&node, generation, Some(sender), deadline);
+        let link =
+            opening.await.map_err(|failure| Failed::from_connect(Arc::new(failure), safety))?;
+        let talk = Talk::alone(&link, session, safety, None);
+        let listen: Vec<String> =
+            self.channels.iter().map(|channel| format!("listen {}", quoted(channel))).collect();
         talk.batch(&listen.join(";")).await?;
         Ok(Subscription { link, notifications, fleets })
     }

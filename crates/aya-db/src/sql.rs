@@ -70,6 +70,11 @@ impl Prepared {
     }
 }
 
+/// An identifier in double quotes.
+pub(crate) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
 mod sealed {
     pub trait Sealed {}
     impl Sealed for str {}

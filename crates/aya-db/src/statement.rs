@@ -3,7 +3,6 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use tokio::time::Instant;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, SimpleQueryMessage};
 
@@ -17,7 +16,7 @@ use crate::link::Link;
 use crate::options::CallOptions;
 use crate::pool::Pooled;
 use crate::sql::Prepared;
-use crate::talk::{Block, Talk};
+use crate::talk::Talk;
 
 /// One statement in autocommit, and what is wanted of it.
 pub(crate) struct Statement<'a, W> {
@@ -78,7 +77,7 @@ pub(crate) trait Wanted: Send + Sync {
 fn out_of_order(talk: &Talk<'_>, sql: &str) -> Failed {
     let phase = Phase::Statement(InTransaction::of_autocommit(sql));
     let facts = Facts::new(phase, Sent::Yes, Cause::Protocol);
-    Failed::new(facts.with_safety(talk.safety)).at(talk.link.node())
+    Failed::new(facts.with_safety(talk.safety)).on(talk.link)
 }
 
 type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -199,9 +198,7 @@ impl<W: Wanted> Statement<'_, W> {
             (Ok(()), None) => Err(out_of_order(talk, self.sql)),
             (Err(failed), None) => Err(failed),
             (Err(failed), Some(answer)) => {
-                let waiting = Instant::now() + self.core.session.info().failover_timeout();
-                let deadline = attempt.run_until.map_or(waiting, |end| end.min(waiting));
-                settle(self.core, &doubt, failed, deadline).await.map(|()| answer)
+                settle(self.core, &doubt, failed, attempt.run_until).await.map(|()| answer)
             }
         }
     }
@@ -211,14 +208,8 @@ impl<W: Wanted> Work for Statement<'_, W> {
     type Output = W::Answer;
 
     async fn run(&mut self, link: Pooled, attempt: &Attempting<'_>) -> Result<W::Answer, Failed> {
-        let talk = Talk {
-            link: &link,
-            block: Block::None,
-            safety: self.options.safety,
-            until: attempt.run_until,
-            session: &self.core.session,
-            canceller: self.options.canceller.as_ref(),
-        };
+        let alone = Talk::alone(&link, &self.core.session, self.options.safety, attempt.run_until);
+        let talk = Talk { canceller: self.options.canceller.as_ref(), ..alone };
         let answer = if self.options.safety == Safety::ReadOnly {
             let begin = self.options.transaction.begin();
             self.wanted.ask_read_only(&talk, &begin, self.sql).await

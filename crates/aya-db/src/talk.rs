@@ -1,19 +1,15 @@
 //! Runs statements on one connection and reads the facts off its failures.
 
-use std::collections::VecDeque;
 use std::future::Future;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::join;
 use tokio::time::{Instant, timeout_at};
-use tokio_postgres::error::DbError;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{CopyInSink, CopyOutStream, Row, SimpleQueryMessage, Statement};
 
-use aya_db_core::failure::{
-    Cause, CommitTag, Facts, InTransaction, Phase, Safety, Sent, Severity, SyncRepNotice,
-};
+use aya_db_core::failure::{Cause, CommitTag, Facts, InTransaction, Phase, Safety, Sent, Severity};
 
 use crate::canceller::Canceller;
 use crate::connect::{Session, cancel};
@@ -53,6 +49,18 @@ enum Proof {
 }
 
 type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+impl<'a> Talk<'a> {
+    /// Statements that stand alone, and that nobody cancels.
+    pub(crate) const fn alone(
+        link: &'a Link,
+        session: &'a Arc<Session>,
+        safety: Safety,
+        until: Option<Instant>,
+    ) -> Self {
+        Self { link, block: Block::None, safety, until, session, canceller: None }
+    }
+}
 
 impl Talk<'_> {
     /// The statement prepared for `sql`.
@@ -124,19 +132,17 @@ impl Talk<'_> {
     /// just ahead of it.
     pub(crate) async fn commit(&self, doubt: Option<&Doubt>) -> Result<(), Failed> {
         let mark = match doubt {
-            Some(_) => Some(self.prepare(MARK).await?),
+            Some(doubt) => Some((self.prepare(MARK).await?, doubt)),
             None => None,
         };
-        let commit = async {
+        // On the heap: every transaction's future would hold room for two conversations.
+        let commit = Box::pin(async {
             let commit = self.link.client().batch_execute("commit");
-            match (&mark, doubt) {
-                (Some(mark), Some(doubt)) => {
-                    let ((), committed) = join!(self.mark(mark, doubt), commit);
-                    committed
-                }
-                _ => commit.await,
+            match &mark {
+                Some((mark, doubt)) => join!(self.mark(mark, doubt), commit).1,
+                None => commit.await,
             }
-        };
+        });
         // A cancelled COMMIT would stand, but without its standby.
         let alone = Talk { block: Block::None, canceller: None, ..*self };
         alone.step(|| Phase::Commit, Proof::Work, commit).await?;
@@ -206,7 +212,7 @@ impl Talk<'_> {
         }
         let mut facts = Facts::new(Phase::Commit, Sent::Yes, Cause::Answered);
         facts.commit_tag = Some(CommitTag::Rollback);
-        Err(Failed::new(facts.with_safety(self.safety)).at(self.link.node()))
+        Err(Failed::new(facts.with_safety(self.safety)).on(self.link))
     }
 
     async fn mark(&self, mark: &Statement, doubt: &Doubt) {
@@ -334,10 +340,10 @@ impl Talk<'_> {
 
     /// Success that a notice makes a failure: committed, and perhaps nowhere else.
     fn not_replicated(&self, phase: impl FnOnce() -> Phase) -> Option<Failed> {
-        let notice = notice_of(&self.link.state().take_notices())?;
+        let notice = sync_rep_notice(&self.link.state().take_notices())?;
         let mut facts = Facts::new(phase(), Sent::Yes, Cause::Answered);
         facts.notice = Some(notice);
-        Some(Failed::new(facts.with_safety(self.safety)).at(self.link.node()))
+        Some(Failed::new(facts.with_safety(self.safety)).on(self.link))
     }
 
     async fn failed(&self, phase: Phase, sent: Sent, error: tokio_postgres::Error) -> Failed {
@@ -348,8 +354,8 @@ impl Talk<'_> {
             self.settle().await;
         }
         let mut facts = Facts::new(phase, sent, cause);
-        facts.notice = notice_of(&self.link.state().take_notices());
-        Failed::new(facts.with_safety(self.safety)).at(self.link.node()).because(error)
+        facts.notice = sync_rep_notice(&self.link.state().take_notices());
+        Failed::new(facts.with_safety(self.safety)).on(self.link).because(error)
     }
 
     /// What ended the statement. An error that says no more than "closed" is explained by the
@@ -405,8 +411,4 @@ impl Drop for EndOnDrop<'_> {
     fn drop(&mut self) {
         self.0.end();
     }
-}
-
-fn notice_of(notices: &VecDeque<DbError>) -> Option<SyncRepNotice> {
-    sync_rep_notice(notices)
 }

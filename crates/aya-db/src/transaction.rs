@@ -15,7 +15,7 @@ use aya_db_core::failure::{
 use aya_db_core::pool::TransactionStatus;
 use aya_db_core::{Fate, NodeId};
 
-use crate::copy::{CopyIn, CopyOut};
+use crate::copy::{CopyIn, CopyOut, Copying, Holder};
 use crate::core::Core;
 use crate::doubt::{Doubt, settle};
 use crate::error::{Attempt, Error};
@@ -24,9 +24,9 @@ use crate::failed::Failed;
 use crate::link::Link;
 use crate::options::CallOptions;
 use crate::pool::Pooled;
-use crate::sql::Sql;
+use crate::sql::{Sql, quoted};
 use crate::talk::{Block, Talk};
-use crate::view::{at_most_one, one, row_count};
+use crate::view::{at_most_one, one};
 
 /// An open transaction on one server. Clones are handles to the same one.
 ///
@@ -98,8 +98,7 @@ impl Transaction {
         sql: &(impl Sql + ?Sized),
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<Row, Error> {
-        let sql = sql.text();
-        one(self.query(sql, params).await?).map_err(|found| row_count(sql, found, "one row"))
+        one(self.query(sql, params).await?, InTransaction::Yes)
     }
 
     /// The only row of a statement, or none.
@@ -111,9 +110,7 @@ impl Transaction {
         sql: &(impl Sql + ?Sized),
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<Option<Row>, Error> {
-        let sql = sql.text();
-        at_most_one(self.query(sql, params).await?)
-            .map_err(|found| row_count(sql, found, "at most one row"))
+        at_most_one(self.query(sql, params).await?, InTransaction::Yes)
     }
 
     /// How many rows a statement touched.
@@ -153,11 +150,7 @@ impl Transaction {
     /// # Errors
     /// Those of [`Transaction::query`].
     pub async fn copy_in(&self, sql: &str) -> Result<CopyIn, Error> {
-        self.check_open()?;
-        match self.0.talk().copy_in(sql).await {
-            Ok(sink) => Ok(CopyIn::inside(self.clone(), sink)),
-            Err(failed) => Err(self.fail(sql, failed)),
-        }
+        self.copy(sql).await
     }
 
     /// Begins `COPY … TO STDOUT`.
@@ -165,9 +158,13 @@ impl Transaction {
     /// # Errors
     /// Those of [`Transaction::query`].
     pub async fn copy_out(&self, sql: &str) -> Result<CopyOut, Error> {
+        self.copy(sql).await
+    }
+
+    async fn copy<C: Copying>(&self, sql: &str) -> Result<C, Error> {
         self.check_open()?;
-        match self.0.talk().copy_out(sql).await {
-            Ok(stream) => Ok(CopyOut::inside(self.clone(), stream)),
+        match C::begin(&self.0.talk(), sql).await {
+            Ok(data) => Ok(C::new(data, Holder::Transaction(self.clone()))),
             Err(failed) => Err(self.fail(sql, failed)),
         }
     }
@@ -229,11 +226,7 @@ impl Transaction {
     /// Keeps a failure for the decision about the whole, tells the monitor, and raises it.
     pub(crate) fn fail(&self, sql: &str, failed: Failed) -> Error {
         let found = failed.classify();
-        let node = self.0.link.node();
-        let generation = self.0.link.facts().generation;
-        if let Some(sign) = found.suspicion {
-            drop(self.0.core.monitor.suspect(node, Some(generation), sign));
-        }
+        drop(self.0.core.tell(&failed, &found));
         if found.kind == FailureKind::StalePreparedStatement {
             self.0.link.forget(sql);
         }
@@ -283,11 +276,7 @@ impl Shared {
         let doubt = Doubt::default();
         match self.talk().commit(Some(&doubt)).await {
             Ok(()) => Ok(()),
-            Err(failed) => {
-                let waiting = Instant::now() + self.core.session.info().failover_timeout();
-                let deadline = self.run_until.map_or(waiting, |end| end.min(waiting));
-                settle(&self.core, &doubt, failed, deadline).await
-            }
+            Err(failed) => settle(&self.core, &doubt, failed, self.run_until).await,
         }
     }
 
@@ -313,11 +302,6 @@ impl fmt::Debug for Transaction {
 #[derive(Debug, thiserror::Error)]
 #[error("the transaction has been committed or rolled back")]
 struct Ended;
-
-/// An identifier in double quotes.
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
 
 /// The work of [`Cluster::begin`](crate::Cluster::begin).
 pub(crate) struct BeginWork<'a> {

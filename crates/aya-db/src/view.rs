@@ -1,6 +1,7 @@
 //! The calls of a cluster, under the options that were said of them.
 
 use std::future::Future;
+use std::marker::PhantomData;
 
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, SimpleQueryMessage};
@@ -8,7 +9,7 @@ use tokio_postgres::{Row, SimpleQueryMessage};
 use aya_db_core::failure::{Cause, ClientFault, Facts, InTransaction, Phase, Sent};
 
 use crate::cluster::Cluster;
-use crate::copy::{CopyIn, CopyInWork, CopyOut, CopyOutWork};
+use crate::copy::{CopyIn, CopyOut, CopyWork, Copying};
 use crate::error::Error;
 use crate::execute::execute;
 use crate::failed::Failed;
@@ -52,7 +53,7 @@ impl<'a> View<'a> {
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<Row, Error> {
         let sql = sql.text();
-        one(self.query(sql, params).await?).map_err(|found| row_count(sql, found, "one row"))
+        one(self.query(sql, params).await?, InTransaction::of_autocommit(sql))
     }
 
     /// See [`Cluster::query_opt`].
@@ -65,8 +66,7 @@ impl<'a> View<'a> {
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<Option<Row>, Error> {
         let sql = sql.text();
-        at_most_one(self.query(sql, params).await?)
-            .map_err(|found| row_count(sql, found, "at most one row"))
+        at_most_one(self.query(sql, params).await?, InTransaction::of_autocommit(sql))
     }
 
     /// See [`Cluster::execute`].
@@ -138,9 +138,7 @@ impl<'a> View<'a> {
     /// # Errors
     /// As there.
     pub async fn copy_in(&self, sql: &str) -> Result<CopyIn, Error> {
-        let core = self.cluster.core();
-        let mut work = CopyInWork { core, options: &self.options, sql };
-        execute(core, &self.options, &mut work).await
+        self.copy(sql).await
     }
 
     /// See [`Cluster::copy_out`].
@@ -148,8 +146,12 @@ impl<'a> View<'a> {
     /// # Errors
     /// As there.
     pub async fn copy_out(&self, sql: &str) -> Result<CopyOut, Error> {
+        self.copy(sql).await
+    }
+
+    async fn copy<C: Copying>(&self, sql: &str) -> Result<C, Error> {
         let core = self.cluster.core();
-        let mut work = CopyOutWork { core, options: &self.options, sql };
+        let mut work = CopyWork { core, options: &self.options, sql, direction: PhantomData };
         execute(core, &self.options, &mut work).await
     }
 
@@ -165,26 +167,26 @@ impl<'a> View<'a> {
     }
 }
 
-/// The only row; the number of rows, if there is another number of them.
-pub(crate) fn one(mut rows: Vec<Row>) -> Result<Row, usize> {
-    match (rows.len(), rows.pop()) {
-        (1, Some(row)) => Ok(row),
-        (found, _) => Err(found),
+/// The only row.
+pub(crate) fn one(rows: Vec<Row>, scope: InTransaction) -> Result<Row, Error> {
+    match <[Row; 1]>::try_from(rows) {
+        Ok([row]) => Ok(row),
+        Err(rows) => Err(row_count(scope, rows.len(), "one row")),
     }
 }
 
-/// The only row or none; the number of rows, if there are more.
-pub(crate) fn at_most_one(mut rows: Vec<Row>) -> Result<Option<Row>, usize> {
+/// The only row or none.
+pub(crate) fn at_most_one(mut rows: Vec<Row>, scope: InTransaction) -> Result<Option<Row>, Error> {
     match rows.len() {
         0 | 1 => Ok(rows.pop()),
-        found => Err(found),
+        found => Err(row_count(scope, found, "at most one row")),
     }
 }
 
 /// There were `found` rows. The statement itself was done.
-pub(crate) fn row_count(sql: &str, found: usize, wanted: &'static str) -> Error {
-    let phase = Phase::Statement(InTransaction::of_autocommit(sql));
-    let facts = Facts::new(phase, Sent::Yes, Cause::Client(ClientFault::RowCount));
+fn row_count(scope: InTransaction, found: usize, wanted: &'static str) -> Error {
+    let cause = Cause::Client(ClientFault::RowCount);
+    let facts = Facts::new(Phase::Statement(scope), Sent::Yes, cause);
     Error::from_failed(&Failed::new(facts).because(RowCount { found, wanted }), None)
 }
 

@@ -5,7 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use aya_db_core::NodeId;
-use aya_db_core::failure::{Cause, ConnectStage};
+use aya_db_core::failure::{Cause, ConnectStage, Facts, Phase, Sent};
 use aya_db_core::observation::Unreachable;
 
 use crate::failure::{cause_of, tls_cause};
@@ -44,7 +44,12 @@ pub(crate) enum ConnectCause {
 }
 
 impl ConnectFailure {
-    /// The facts for the classification.
+    /// The facts for the classification. Nothing of the work itself was sent.
+    pub(crate) fn facts(&self) -> Facts {
+        Facts::new(Phase::Connect(self.stage), Sent::No, self.cause())
+    }
+
+    /// What went wrong, in the words of the classification.
     pub(crate) fn cause(&self) -> Cause {
         match &self.cause {
             ConnectCause::Io(error) => match (self.stage, error.kind()) {

@@ -1,4 +1,3 @@
-use std::error::Error as _;
 use std::time::Duration;
 
 use reqwest::header::CONTENT_TYPE;
@@ -8,6 +7,7 @@ use tokio::time::timeout;
 
 use super::teller::Failure;
 use super::{Login, SourceSettings, https};
+use crate::error::chain;
 
 /// Patroni's REST interfaces, each by its place in the settings.
 pub(super) struct Rest {
@@ -84,7 +84,7 @@ impl Rest {
             .request(Method::GET, index, path)
             .send()
             .await
-            .map_err(|error| (Failure::Passing, chain(error)))?;
+            .map_err(|error| (Failure::Passing, describe(error)))?;
         let status = response.status();
         match status {
             StatusCode::OK => {}
@@ -112,7 +112,7 @@ impl Rest {
 
 async fn read(mut response: Response) -> Result<Vec<u8>, String> {
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(chain)? {
+    while let Some(chunk) = response.chunk().await.map_err(describe)? {
         if body.len() + chunk.len() > LARGEST_BODY {
             return Err("the answer is too long".to_owned());
         }
@@ -132,15 +132,9 @@ fn kind_of(response: &Response) -> String {
     }
 }
 
-fn chain(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
+/// The error without the URL, which the caller names.
+fn describe(error: reqwest::Error) -> String {
+    chain(&error.without_url())
 }
 
 /// One answer; Patroni asks its own store for `/cluster`.

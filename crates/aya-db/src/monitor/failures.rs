@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aya_db_core::NodeId;
-use aya_db_core::failure::{Facts, FailureKind, Phase, Sent, classify};
+use aya_db_core::failure::{FailureKind, classify};
 
 use crate::connect::ConnectFailure;
 
@@ -44,5 +44,5 @@ impl Failures {
 
 /// The kind of a failed probe.
 fn kind_of(failure: &ConnectFailure) -> FailureKind {
-    classify(&Facts::new(Phase::Connect(failure.stage), Sent::No, failure.cause())).kind
+    classify(&failure.facts()).kind
 }

@@ -8,33 +8,34 @@ use aya_db_core::observation::ServerAnswer;
 use aya_db_core::{Lsn, ServerIncarnation, SystemIdentifier, Timeline};
 
 use crate::link::Link;
+use crate::server_sql::{incarnation, timeline_written};
 
 /// The role, the timeline, the place in the log, and which run of which database cluster this is.
 ///
-/// The timeline of a primary is that of its current log file: `pg_control_checkpoint()` tells the
-/// old one until the first checkpoint after a promotion. A standby is on the timeline that it
-/// receives, or that of its last restart point. The subquery keeps the planner from asking for
-/// the role twice.
-const QUESTION: &str = "\
-select r, \
-    pg_catalog.current_setting('default_transaction_read_only') = 'on', \
-    case when pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'execute') \
-        then (select system_identifier from pg_catalog.pg_control_system())::text end, \
-    case when r then greatest( \
-            (select received_tli from pg_catalog.pg_stat_wal_receiver), \
-            case when pg_catalog.has_function_privilege( \
-                    'pg_catalog.pg_control_checkpoint()', 'execute') \
-                then (select timeline_id from pg_catalog.pg_control_checkpoint()) end)::text \
-        else ('x' || substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 1, 8)) \
-            ::bit(32)::bigint::text end, \
-    case when r then pg_catalog.pg_last_wal_replay_lsn() \
-        else pg_catalog.pg_current_wal_lsn() end::text, \
-    case when not r then null \
-        when pg_catalog.pg_last_wal_receive_lsn() = pg_catalog.pg_last_wal_replay_lsn() then 0 \
-        else (extract(epoch from pg_catalog.clock_timestamp() \
-            - pg_catalog.pg_last_xact_replay_timestamp()) * 1000)::bigint end, \
-    (extract(epoch from pg_catalog.pg_postmaster_start_time()) * 1000000)::bigint \
-from (select pg_catalog.pg_is_in_recovery() as r offset 0) as role";
+/// A standby is on the timeline that it receives, or that of its last restart point. The subquery
+/// keeps the planner from asking for the role twice.
+const QUESTION: &str = concat!(
+    "select r, \
+        pg_catalog.current_setting('default_transaction_read_only') = 'on', \
+        case when pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'execute') \
+            then (select system_identifier from pg_catalog.pg_control_system())::text end, \
+        case when r then greatest( \
+                (select received_tli from pg_catalog.pg_stat_wal_receiver), \
+                case when pg_catalog.has_function_privilege( \
+                        'pg_catalog.pg_control_checkpoint()', 'execute') \
+                    then (select timeline_id from pg_catalog.pg_control_checkpoint()) end)::text \
+            else ",
+    timeline_written!(),
+    "::text end, \
+        case when r then pg_catalog.pg_last_wal_replay_lsn() \
+            else pg_catalog.pg_current_wal_lsn() end::text, \
+        case when not r then null \
+            when pg_catalog.pg_last_wal_receive_lsn() = pg_catalog.pg_last_wal_replay_lsn() then 0 \
+            else (extract(epoch from pg_catalog.clock_timestamp() \
+                - pg_catalog.pg_last_xact_replay_timestamp()) * 1000)::bigint end, ",
+    incarnation!(),
+    " from (select pg_catalog.pg_is_in_recovery() as r offset 0) as role"
+);
 
 /// Asks the server at the other end of `link`.
 ///

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use aya_db_core::conninfo::LagLimits;
 use aya_db_core::route::{Intent, select};
-use aya_db_core::snapshot::ClusterSnapshot;
+use aya_db_core::snapshot::{ClusterSnapshot, Health, Leadership};
 use aya_db_core::{Moment, NodeId};
 
 use super::node_pool::NodePool;
@@ -61,7 +61,6 @@ impl Fleet {
 
     /// Since when `node` is confirmed to lead, if it is.
     pub(super) fn leads_since(&self, node: &NodeId) -> Option<Moment> {
-        use aya_db_core::snapshot::Leadership;
         match &self.snapshot.leadership {
             Leadership::Confirmed { node: leader, since, .. } if leader == node => Some(*since),
             Leadership::Confirmed { .. } | Leadership::Claimed { .. } | Leadership::Unknown => None,
@@ -74,7 +73,6 @@ impl Fleet {
         if intent.needs_leader() {
             return self.leader.as_ref().is_some_and(|leader| leader.node() == node);
         }
-        use aya_db_core::snapshot::Health;
         self.snapshot.nodes.get(node).is_some_and(|node| !matches!(node.health, Health::Down(_)))
     }
 }

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use tokio::time::Instant;
+use tokio_postgres::Notification;
 
-use aya_db_core::conninfo::HostSpec;
-use aya_db_core::failure::{Facts, Phase, Sent, classify};
+use aya_db_core::failure::classify;
 use aya_db_core::pool::{DiscardReason, RecyclePolicy, Recycled, SlotPolicy, recycle};
 use aya_db_core::retry::{Breaker, BreakerPolicy, Permission};
 use aya_db_core::{Generation, NodeId};
@@ -30,6 +30,23 @@ pub(crate) struct Dialling {
     pub(crate) breaker: BreakerPolicy,
 }
 
+impl Dialling {
+    /// Opens a connection to `node` before `deadline`, and puts it under watch.
+    pub(crate) async fn open(
+        &self,
+        node: &NodeId,
+        generation: Generation,
+        notifications: Option<mpsc::Sender<Notification>>,
+        deadline: Instant,
+    ) -> Result<Link, ConnectFailure> {
+        let host = self.session.info().host_of(node);
+        let label = Label { node, generation, notifications };
+        let link = open(&self.session, &host, label, deadline).await?;
+        self.monitor.watch(&link);
+        Ok(link)
+    }
+}
+
 /// Why no connection was opened.
 #[derive(Debug)]
 pub(crate) enum OpenFailure {
@@ -42,7 +59,6 @@ pub(crate) enum OpenFailure {
 /// deadpool's view of one node.
 pub(crate) struct Manager {
     pub(super) node: NodeId,
-    host: HostSpec,
     pub(super) shared: Arc<Dialling>,
     generation: AtomicU64,
     slots: Semaphore,
@@ -53,7 +69,6 @@ pub(crate) struct Manager {
 impl Manager {
     pub(super) fn new(shared: Arc<Dialling>, node: NodeId, generation: Generation) -> Self {
         Self {
-            host: shared.session.info().host_of(&node),
             node,
             generation: AtomicU64::new(generation.0),
             slots: Semaphore::new(usize::try_from(shared.slots.in_flight).unwrap_or(1).max(1)),
@@ -111,17 +126,15 @@ impl Manager {
             return Err(OpenFailure::Resting);
         }
         let began = Instant::now();
-        let label = Label { node: &self.node, generation: self.generation(), notifications: None };
-        match open(&self.shared.session, &self.host, label, began + ENDLESS).await {
+        let opening = self.shared.open(&self.node, self.generation(), None, began + ENDLESS);
+        match opening.await {
             Ok(link) => {
                 self.change_breaker(Breaker::succeeded);
                 metrics::count_connect(&self.node, began.elapsed());
-                self.shared.monitor.watch(&link);
                 Ok(link)
             }
             Err(failure) => {
-                let facts = Facts::new(Phase::Connect(failure.stage), Sent::No, failure.cause());
-                if Breaker::counts(classify(&facts).kind) {
+                if Breaker::counts(classify(&failure.facts()).kind) {
                     self.change_breaker(|breaker| breaker.failed(policy, clock.now()));
                 }
                 Err(OpenFailure::Connect(Box::new(failure)))

@@ -86,9 +86,7 @@ impl NodePool {
     /// How many more idle connections there should be.
     pub(super) fn missing_idle(&self, min_idle: usize) -> usize {
         let status = self.pool.status();
-        min_idle
-            .saturating_sub(status.available)
-            .min(status.max_size - status.size.min(status.max_size))
+        min_idle.saturating_sub(status.available).min(status.max_size.saturating_sub(status.size))
     }
 
     /// Ends every connection; callers in the queue are turned away.

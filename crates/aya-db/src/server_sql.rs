@@ -1,0 +1,20 @@
+//! Expressions by which a server tells of itself. What the probes note and what a commit is marked
+//! with is compared, so both must ask in the same words.
+
+/// The timeline that a primary writes on, as a number. `pg_control_checkpoint()` would tell the old
+/// one until the first checkpoint after a promotion.
+macro_rules! timeline_written {
+    () => {
+        "('x' || substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 1, 8))\
+            ::bit(32)::bigint"
+    };
+}
+
+/// The run of the postmaster: when it began, in microseconds since 1970.
+macro_rules! incarnation {
+    () => {
+        "(extract(epoch from pg_catalog.pg_postmaster_start_time()) * 1000000)::bigint"
+    };
+}
+
+pub(crate) use {incarnation, timeline_written};
