@@ -137,6 +137,7 @@ impl World {
             timeline: self.readable.then_some(Timeline(server.timeline)),
             lsn: Some(Lsn(self.revision * 1000)),
             replay_lag: None,
+            recovered_to: None,
             incarnation: Some(ServerIncarnation(server.run)),
             round_trip: Duration::from_millis(1),
         };

@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 mod expect;
 mod observe;
+mod read;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -42,7 +43,7 @@ fn topology_cases_hold() {
 #[test]
 fn route_cases_hold() {
     let count = run_folder("route");
-    assert!(count >= 15, "only {count} cases were found");
+    assert!(count >= 35, "only {count} cases were found");
 }
 
 /// Every case of a folder; all failures are told at once.

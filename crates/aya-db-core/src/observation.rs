@@ -151,8 +151,10 @@ pub struct ServerAnswer {
     /// Written on a primary, replayed on a standby.
     pub lsn: Option<Lsn>,
     /// On a standby: the time since the last replayed commit, zero when all that was received
-    /// is replayed.
+    /// is replayed and more is being received.
     pub replay_lag: Option<Duration>,
+    /// On a primary: where the recovery ended with which its run began, if it began so.
+    pub recovered_to: Option<Lsn>,
     /// Which run of the postmaster this is.
     pub incarnation: Option<ServerIncarnation>,
     /// How long the answer took.

@@ -136,8 +136,10 @@ pub struct Node {
     pub default_read_only: bool,
     /// Its timeline.
     pub timeline: Option<Timeline>,
-    /// Its log position.
+    /// Its log position; of a standby perhaps what it has received, by the word of a source.
     pub lsn: Option<Lsn>,
+    /// How far it had replayed when it last answered as a standby, by its own word.
+    pub replayed: Option<Replayed>,
     /// How far it is behind the leader.
     pub lag_bytes: Option<u64>,
     /// How old its newest replayed commit is.
@@ -194,6 +196,15 @@ impl Node {
     pub fn is_foreign(&self, expected: Option<SystemIdentifier>) -> bool {
         matches!((self.system_identifier, expected), (Some(its), Some(ours)) if its != ours)
     }
+}
+
+/// How far a standby has replayed the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Replayed {
+    /// The timeline that it receives or replays.
+    pub timeline: Option<Timeline>,
+    /// Up to where.
+    pub lsn: Lsn,
 }
 
 /// The role of a server by its own word.

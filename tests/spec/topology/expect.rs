@@ -9,19 +9,22 @@
 //! - `pending`, `not pending`; `source etcd pending|live|lost`;
 //! - `pace calm|hunt`, `probe first a`, `probe a every 25`;
 //! - `route standby -> b`, `route standby -> b|c a` (b and c in any order, then a), `route primary -> wait`,
-//!   `why standby <text>`: selection, in the words of its reasons.
+//!   `why standby <text>`: selection, in the words of its reasons;
+//! - `read <wish> -> b a`, `read <wish>: <text>`: a read that asks for more; see [`read`];
+//! - `left 1 at 500`: where a timeline was left.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aya_db_core::conninfo::LagLimits;
+use aya_db_core::observation::TimelineSwitch;
 use aya_db_core::route::{Intent, Selection, select};
 use aya_db_core::snapshot::{ClusterSnapshot, Health, Leadership, Node, NodeRole, SourceState};
 use aya_db_core::topology::{Folded, Pace, ProbeSettings, changed, probe_plan};
 use aya_db_core::{Moment, NodeId};
 use serde::Deserialize;
 
-use super::observe;
+use super::{observe, read};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -60,6 +63,12 @@ pub(super) fn check(
         "source" => check_source(after, rest),
         "pace" | "probe" => check_probe(after, now, sentence),
         "route" | "why" => check_route(after, limits, sentence),
+        "read" => read::check(after, now, &lag_limits(limits), rest),
+        "left" => {
+            let rows = after.history.iter();
+            let left = |row: &TimelineSwitch| format!("{} at {}", row.timeline, row.switched_at.0);
+            equal(rest, &rows.map(left).collect::<Vec<_>>().join(", "))
+        }
         name => check_node(after, name, rest),
     }
 }
@@ -160,7 +169,7 @@ fn check_state(node: &Node, expected: &str) -> Result<(), String> {
 }
 
 fn check_route(snapshot: &ClusterSnapshot, limits: &Limits, sentence: &str) -> Result<(), String> {
-    let limits = LagLimits { bytes: limits.bytes, age: limits.age_ms.map(Duration::from_millis) };
+    let limits = lag_limits(limits);
     let mut words = sentence.splitn(3, ' ');
     let (verb, intent, rest) =
         (words.next().unwrap(), words.next().unwrap(), words.next().unwrap());
@@ -189,6 +198,10 @@ fn check_route(snapshot: &ClusterSnapshot, limits: &Limits, sentence: &str) -> R
     let orders: BTreeSet<String> = draws.iter().map(|draw| hosts(&draw.candidates)).collect();
     let shuffled = groups.iter().any(|group| group.len() > 1);
     holds(shuffled == (orders.len() > 1), "the dice decide otherwise")
+}
+
+fn lag_limits(limits: &Limits) -> LagLimits {
+    LagLimits { bytes: limits.bytes, age: limits.age_ms.map(Duration::from_millis) }
 }
 
 fn hosts(nodes: &[NodeId]) -> String {

@@ -1,9 +1,10 @@
 //! The language of observations: `<ms> <subject> <words>`.
 //!
-//! - `5 a primary tl=2 sys=7 run=1 lsn=100 ro lag_ms=3`, `5 a standby …`: the server's answer;
+//! - `5 a primary tl=2 sys=7 run=1 lsn=100 ro end=90`,
+//!   `5 a standby … lag_ms=3 rtt=2`: the server's answer;
 //! - `5 a silent|refused|not-ready|no-name|too-many|rejected`: no answer;
 //! - `5 a lost?|silent?|stopping?|read-only?|role?`: a suspicion;
-//! - `5 etcd rev=3 leader=m1 sys=7 hist=1,2 sync=m2 lsn=100 pending members=m1@a:tl2,m2@b:nolb`:
+//! - `5 etcd rev=3 leader=m1 sys=7 hist=1,2@900 sync=m2 lsn=100 pending members=m1@a:tl2,m2@b:nolb`:
 //!   a report; a member takes `tl<n>`, `lag<n>`, `lsn<n>`, `nolb`, `standby-leader`;
 //! - `5 etcd gone`: a lost source.
 
@@ -78,6 +79,7 @@ fn answer(words: &[&str]) -> ServerAnswer {
         timeline: None,
         lsn: None,
         replay_lag: None,
+        recovered_to: None,
         incarnation: None,
         round_trip: Duration::from_millis(1),
     };
@@ -91,6 +93,10 @@ fn answer(words: &[&str]) -> ServerAnswer {
                 answer.incarnation = Some(ServerIncarnation(value.parse().unwrap()));
             }
             Some(("lsn", value)) => answer.lsn = Some(Lsn(value.parse().unwrap())),
+            Some(("end", value)) => answer.recovered_to = Some(Lsn(value.parse().unwrap())),
+            Some(("rtt", value)) => {
+                answer.round_trip = Duration::from_millis(value.parse().unwrap())
+            }
             Some(("lag_ms", value)) => {
                 answer.replay_lag = Some(Duration::from_millis(value.parse().unwrap()));
             }
@@ -132,10 +138,11 @@ fn report(words: &[&str]) -> ClusterReport {
     report
 }
 
-fn switch(timeline: &str) -> TimelineSwitch {
+fn switch(row: &str) -> TimelineSwitch {
+    let (timeline, at) = row.split_once('@').unwrap_or((row, "1000"));
     TimelineSwitch {
         timeline: Timeline(timeline.parse().unwrap()),
-        switched_at: Lsn(1000),
+        switched_at: Lsn(at.parse().unwrap()),
         new_leader: None,
     }
 }

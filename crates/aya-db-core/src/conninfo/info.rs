@@ -10,6 +10,7 @@ use super::error::ConnInfoError;
 use super::hosts::{self, HostSpec};
 use super::parse::parse;
 use super::pool::{LagLimits, PoolSettings};
+use super::reads::ReadSettings;
 use super::secret::Secret;
 use super::session::{CommitResolution, LoadBalanceHosts, RequireAuth, TargetSessionAttrs};
 use super::settings::Settings;
@@ -41,6 +42,7 @@ pub struct ConnInfo {
     cluster: ClusterSettings,
     failover_timeout: Duration,
     lag_limits: LagLimits,
+    reads: ReadSettings,
     pool: PoolSettings,
     commit_resolution: CommitResolution,
     probe_interval: Duration,
@@ -112,6 +114,7 @@ impl ConnInfo {
             cluster: ClusterSettings::from_settings(settings)?,
             failover_timeout: time("failover_timeout", second, 60 * second)?,
             lag_limits: LagLimits::from_settings(settings)?,
+            reads: ReadSettings::from_settings(settings)?,
             pool: PoolSettings::from_settings(settings)?,
             commit_resolution: CommitResolution::from_settings(settings)?,
             probe_interval: time("probe_interval", millisecond, 5 * second)?,
@@ -207,6 +210,11 @@ impl ConnInfo {
     /// Sizes and times of the pool.
     pub const fn pool(&self) -> &PoolSettings {
         &self.pool
+    }
+
+    /// How reads choose their server.
+    pub const fn reads(&self) -> ReadSettings {
+        self.reads
     }
 
     /// How a commit whose answer was lost is resolved (`commit_resolution`).

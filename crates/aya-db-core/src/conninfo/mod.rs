@@ -38,6 +38,7 @@ mod parse;
 mod passfile;
 mod percent;
 mod pool;
+mod reads;
 mod resolve;
 mod secret;
 mod service;
@@ -61,6 +62,7 @@ pub use self::keyword::{Family, Keyword, Privacy, Support, nearest_keyword};
 pub use self::markdown::keywords_markdown;
 pub use self::parse::parse;
 pub use self::pool::{LagLimits, PoolSettings};
+pub use self::reads::{ReadRouting, ReadSettings};
 pub use self::resolve::{defaults, resolve};
 pub use self::secret::Secret;
 pub use self::session::{

@@ -195,6 +195,31 @@ pub const KEYWORDS: &[Keyword] = &[
          same where etcd or Patroni tells that history",
     )
     .default("auto"),
+    own(
+        "read_policy",
+        "random, round-robin, least-outstanding, nearest",
+        "which of several standbys gets a read",
+    )
+    .default("random"),
+    own(
+        "read_fallback",
+        "primary, wait, refuse",
+        "what becomes of a read that no standby may serve",
+    )
+    .default("primary"),
+    own(
+        "read_routing",
+        "off, hints, auto",
+        "which statements choose their server by their text: hints by a leading comment, auto plain \
+         SELECTs as well, which needs the cargo feature sql-parser",
+    )
+    .default("hints"),
+    own(
+        "causal_wait",
+        "milliseconds, or with a unit",
+        "how long a read that must see an earlier write waits for a standby",
+    )
+    .default("100"),
     own("probe_interval", "milliseconds, or with a unit", "time between questions to each server")
         .default("5000"),
     own(

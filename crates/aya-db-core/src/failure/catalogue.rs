@@ -41,7 +41,7 @@ const fn e(
     Entry { kind, code, title, cause, remedy }
 }
 
-static ENTRIES: [Entry; 49] = [
+static ENTRIES: [Entry; 53] = [
     e(
         FailureKind::NameResolution,
         "AYA-1001",
@@ -205,6 +205,26 @@ static ENTRIES: [Entry; 49] = [
         "Keep the handle open for as long as calls are made.",
     ),
     e(
+        FailureKind::NoStandby,
+        "AYA-2007",
+        "no standby may serve the read",
+        "Every standby is down, in doubt, beyond the lag limits, or has not replayed what the read \
+         must see, and the read refuses the leader (`read_fallback=refuse`).",
+        "Nothing ran. The error lists every node with its state. Take `read_fallback=primary` or \
+         `wait` if the read may go to the leader or may wait.",
+    ),
+    e(
+        FailureKind::NotFresh,
+        "AYA-2008",
+        "nobody has vouched for the leader recently enough",
+        "The read asks for data of a limited age, and the leader was last confirmed longer ago: it \
+         does not answer, or neither etcd nor Patroni has named it since. A leader that is cut off \
+         from them may have been replaced.",
+        "The driver asks the leader and the sources again until the deadline. If it stays, look why \
+         the sources cannot be read, or raise the limit of age; sources are heard about once a \
+         second.",
+    ),
+    e(
         FailureKind::ConnectionLost,
         "AYA-3001",
         "the connection to the server broke",
@@ -302,6 +322,17 @@ static ENTRIES: [Entry; 49] = [
         "the server does not know what became of the work",
         "08007 or 40003: an extension or pooler lost sight of a transaction it had started.",
         "Look whether the work is there before doing it again.",
+    ),
+    e(
+        FailureKind::CausalTokenLost,
+        "AYA-3013",
+        "the cluster does not hold what the causal token stands for",
+        "A failover left the token's timeline before the token's place in the log, so that commits \
+         it stands for may be lost; or nobody tells where that timeline was left; or the token is of \
+         another database cluster.",
+        "Look whether your write is there, then go on with a new token. With synchronous replication \
+         acknowledged commits are not lost, but a token taken under load may point behind them, into \
+         what others were writing.",
     ),
     e(
         FailureKind::SerializationFailure,
@@ -440,6 +471,14 @@ static ENTRIES: [Entry; 49] = [
          or names a file that cannot be read. The error says which part, and what would be right.",
         "Correct that part; `docs/parameters.md` lists every parameter.",
     ),
+    e(
+        FailureKind::UnknownHint,
+        "AYA-5006",
+        "the hint in front of the statement is not known",
+        "The statement begins with a comment that begins with `aya:`, and what follows is neither \
+         `standby` nor `primary`. Nothing was sent.",
+        "Correct the hint, or set `read_routing=off` if the comment is meant for somebody else.",
+    ),
 ];
 
 #[cfg(test)]
@@ -451,7 +490,7 @@ mod tests {
         for (position, entry) in catalogue().iter().enumerate() {
             assert_eq!(entry.kind as usize, position, "{}", entry.code);
         }
-        assert_eq!(catalogue().last().map(|entry| entry.kind), Some(FailureKind::Configuration));
+        assert_eq!(catalogue().last().map(|entry| entry.kind), Some(FailureKind::UnknownHint));
     }
 
     #[test]

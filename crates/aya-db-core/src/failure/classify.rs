@@ -205,11 +205,17 @@ fn proof_of(cause: &Cause) -> Proof {
         | Cause::Protocol
         | Cause::Authentication
         | Cause::Client(
-            ClientFault::Parameters | ClientFault::Usage | ClientFault::Configuration,
+            ClientFault::Parameters
+            | ClientFault::Usage
+            | ClientFault::Configuration
+            | ClientFault::Hint,
         )
         | Cause::NoLeader
         | Cause::PoolExhausted
         | Cause::BreakerOpen
+        | Cause::NoStandby
+        | Cause::NotFresh
+        | Cause::TokenLost
         | Cause::RoleMismatch
         | Cause::StalePrimary
         | Cause::Closed => Proof::None,
@@ -275,7 +281,11 @@ fn kind_of(facts: &Facts) -> FailureKind {
         Cause::Client(ClientFault::RowCount) => FailureKind::RowCount,
         Cause::Client(ClientFault::Usage) => FailureKind::Usage,
         Cause::Client(ClientFault::Configuration) => FailureKind::Configuration,
+        Cause::Client(ClientFault::Hint) => FailureKind::UnknownHint,
         Cause::NoLeader => FailureKind::NoLeader,
+        Cause::NoStandby => FailureKind::NoStandby,
+        Cause::NotFresh => FailureKind::NotFresh,
+        Cause::TokenLost => FailureKind::CausalTokenLost,
         Cause::PoolExhausted => FailureKind::PoolExhausted,
         Cause::BreakerOpen => FailureKind::BreakerOpen,
         Cause::RoleMismatch => FailureKind::RoleMismatch,
@@ -384,6 +394,9 @@ fn suspicion_of(facts: &Facts, kind: FailureKind) -> Option<Suspicion> {
         | FailureKind::NoLeader
         | FailureKind::PoolExhausted
         | FailureKind::BreakerOpen
+        | FailureKind::NoStandby
+        | FailureKind::NotFresh
+        | FailureKind::CausalTokenLost
         | FailureKind::DeadlineExceeded
         | FailureKind::Cancelled
         | FailureKind::Closed
@@ -408,6 +421,7 @@ fn suspicion_of(facts: &Facts, kind: FailureKind) -> Option<Suspicion> {
         | FailureKind::RowConversion
         | FailureKind::RowCount
         | FailureKind::Usage
-        | FailureKind::Configuration => None,
+        | FailureKind::Configuration
+        | FailureKind::UnknownHint => None,
     }
 }

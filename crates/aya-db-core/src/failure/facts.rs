@@ -196,6 +196,12 @@ pub enum Cause {
     PoolExhausted,
     /// The node's circuit breaker is open.
     BreakerOpen,
+    /// No standby may serve the read, and no other server is wanted.
+    NoStandby,
+    /// The leader was last vouched for too long ago.
+    NotFresh,
+    /// What a causal token stands for is not part of the cluster's history.
+    TokenLost,
     /// The server's role is not the wanted one.
     RoleMismatch,
     /// The server is a primary that was left behind: an old timeline or another database cluster.
@@ -262,6 +268,8 @@ pub enum ClientFault {
     Usage,
     /// The connection string, or a file that it names, cannot be used.
     Configuration,
+    /// The hint in front of the statement is not known.
+    Hint,
 }
 
 /// The command tag that answers a COMMIT.

@@ -46,6 +46,10 @@ pub enum FailureKind {
     Cancelled,
     /// The cluster handle was closed.
     Closed,
+    /// No standby may serve the read, and no other server is wanted.
+    NoStandby,
+    /// Nobody has vouched for the leader as recently as the read asks for.
+    NotFresh,
     /// The connection broke.
     ConnectionLost,
     /// The server fell silent.
@@ -70,6 +74,8 @@ pub enum FailureKind {
     CommitRolledBack,
     /// The server itself does not know what became of the work.
     OutcomeInDoubt,
+    /// What a causal token stands for is not part of the cluster's history.
+    CausalTokenLost,
     /// Another transaction made this one impossible to serialize.
     SerializationFailure,
     /// The transaction was chosen to break a deadlock.
@@ -106,6 +112,8 @@ pub enum FailureKind {
     Usage,
     /// The connection string, or a file that it names, cannot be used.
     Configuration,
+    /// The hint in front of the statement is not known.
+    UnknownHint,
 }
 
 /// Whether a failure of a kind passes by itself.
@@ -142,6 +150,7 @@ impl FailureKind {
             | Self::NoLeader
             | Self::PoolExhausted
             | Self::BreakerOpen
+            | Self::NotFresh
             | Self::ConnectionLost
             | Self::ServerSilent
             | Self::ServerGone
@@ -162,6 +171,8 @@ impl FailureKind {
             | Self::DeadlineExceeded
             | Self::Cancelled
             | Self::Closed
+            | Self::NoStandby
+            | Self::CausalTokenLost
             | Self::TransactionExpired
             | Self::ProtocolViolation
             | Self::NotReplicated
@@ -180,7 +191,8 @@ impl FailureKind {
             | Self::RowConversion
             | Self::RowCount
             | Self::Usage
-            | Self::Configuration => Persistence::Permanent,
+            | Self::Configuration
+            | Self::UnknownHint => Persistence::Permanent,
         }
     }
 }

@@ -253,6 +253,7 @@ const fn step(kind: FailureKind) -> Option<(Wait, Target)> {
         | FailureKind::RoleMismatch
         | FailureKind::StalePrimary
         | FailureKind::NoLeader
+        | FailureKind::NotFresh
         | FailureKind::ConnectionLost
         | FailureKind::ServerSilent
         | FailureKind::ServerGone
@@ -277,6 +278,8 @@ const fn step(kind: FailureKind) -> Option<(Wait, Target)> {
         | FailureKind::DeadlineExceeded
         | FailureKind::Cancelled
         | FailureKind::Closed
+        | FailureKind::NoStandby
+        | FailureKind::CausalTokenLost
         | FailureKind::TransactionExpired
         | FailureKind::ProtocolViolation
         | FailureKind::NotReplicated
@@ -295,7 +298,8 @@ const fn step(kind: FailureKind) -> Option<(Wait, Target)> {
         | FailureKind::RowConversion
         | FailureKind::RowCount
         | FailureKind::Usage
-        | FailureKind::Configuration => None,
+        | FailureKind::Configuration
+        | FailureKind::UnknownHint => None,
     }
 }
 

@@ -2,18 +2,38 @@
 //!
 //! ```text
 //!  intent, snapshot, lag limits, dice --> select --> Selection (candidates in order, reasons)
+//!  wish, snapshot, traffic, now --> plan_read --> ReadPlan (try, wait or refuse, reasons)
 //!  facts of the new session, intent ----> accepts --> fine | Refusal
+//!  a statement's first comment ----> hint_of --> Hint
 //! ```
+//!
+//! [`select`] serves every session; [`plan_read`] serves those that ask for more: a policy, a causal
+//! token, a limit of age.
 //!
 //! Selection goes by what is known; [`accepts`] goes by what the server itself says when the
 //! session opens, and has the last word.
 
 mod accept;
+mod freshness;
+mod hint;
 mod hope;
 mod intent;
+mod policy;
+mod read;
 mod select;
+mod token;
 
 pub use self::accept::{Refusal, SessionFacts, accepts};
+pub use self::freshness::confirmation_age;
+pub use self::hint::{Hint, UnknownHint, hint_of, may_be_hinted};
 pub use self::hope::hopeless;
 pub use self::intent::Intent;
+pub use self::policy::{Fallback, StandbyPolicy};
+pub use self::read::{
+    Proof, ReadCandidate, ReadPlan, ReadServers, ReadStep, ReadWish, Traffic, lineage, plan_read,
+};
 pub use self::select::{RouteReason, Selection, is_settled, select};
+pub use self::token::{
+    CausalToken, CausalTokenError, Lineage, Readiness, ServingRole, Standing, TokenFault,
+    end_of_log, readiness,
+};

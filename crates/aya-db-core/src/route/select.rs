@@ -94,7 +94,7 @@ impl Selection {
         self.say(Some(id), text);
     }
 
-    fn say(&mut self, id: Option<&NodeId>, text: impl Into<String>) {
+    pub(super) fn say(&mut self, id: Option<&NodeId>, text: impl Into<String>) {
         self.reasons.push(RouteReason { node: id.cloned(), text: text.into() });
     }
 }
@@ -119,7 +119,7 @@ fn add_leader(selection: &mut Selection, snapshot: &ClusterSnapshot, intent: Int
 
 /// How good a standby is; the less, the better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Grade {
+pub(super) enum Grade {
     Fresh,
     LagUnknown,
     Suspect,
@@ -160,7 +160,11 @@ fn add_standbys(
     }
 }
 
-fn grade(snapshot: &ClusterSnapshot, node: &Node, limits: &LagLimits) -> Result<Grade, String> {
+pub(super) fn grade(
+    snapshot: &ClusterSnapshot,
+    node: &Node,
+    limits: &LagLimits,
+) -> Result<Grade, String> {
     if node.is_foreign(snapshot.system_identifier) {
         return Err("of another database cluster".into());
     }
@@ -212,7 +216,7 @@ fn add_untried(selection: &mut Selection, snapshot: &ClusterSnapshot) {
 }
 
 /// A draw for the place, the same for the same dice (the finaliser of SplitMix64).
-const fn shuffle(dice: u64, place: usize) -> u64 {
+pub(super) const fn shuffle(dice: u64, place: usize) -> u64 {
     let mut x = dice.wrapping_add((place as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15));
     x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use crate::NodeId;
-use crate::observation::{ServerAnswer, Source, Suspicion, Unreachable};
-use crate::snapshot::{Health, Node, NodeRole, SourceState};
+use crate::observation::{ServerAnswer, Source, Suspicion, TimelineSwitch, Unreachable};
+use crate::snapshot::{Health, Node, NodeRole, Replayed, SourceState};
 use crate::topology::ClusterEvent;
 use crate::topology::draft::Draft;
 use crate::topology::judge::{Judgement, judge};
+use crate::topology::report::MAX_HISTORY;
 
 impl Draft {
     /// A server answered. The answer of one that is not known any more changes nothing.
@@ -93,6 +94,8 @@ impl Draft {
         node.incarnation = answer.incarnation.or(node.incarnation);
         if answer.in_recovery {
             node.standby_run = answer.incarnation;
+            let timeline = answer.timeline;
+            node.replayed = answer.lsn.map(|lsn| Replayed { timeline, lsn });
         }
         node.round_trip = Some(smooth(node.round_trip, answer.round_trip));
     }
@@ -114,6 +117,7 @@ impl Draft {
             Judgement::Confirm(because) => {
                 self.confirm(id, was, &because);
                 self.saw_timeline(answer.timeline);
+                self.learn_promotion(answer, was);
                 NodeRole::Primary
             }
             Judgement::Refuse(reason) => {
@@ -128,6 +132,28 @@ impl Draft {
                 self.refuse(id, was, reason);
                 role
             }
+        }
+    }
+
+    /// A leader that was a standby in the same run knows where the timeline before its own was
+    /// left, ahead of every source: there its replay ended.
+    fn learn_promotion(&mut self, answer: &ServerAnswer, was: &Node) {
+        let before = was.replayed.and_then(|replayed| replayed.timeline);
+        let (Some(timeline), Some(before), Some(at)) =
+            (answer.timeline, before, answer.recovered_to)
+        else {
+            return;
+        };
+        let same_run = was.standby_run.is_some() && was.standby_run == answer.incarnation;
+        let history = &mut self.snapshot.history;
+        let known = history.iter().any(|row| row.timeline == before);
+        if !same_run || known || before.0.checked_add(1) != Some(timeline.0) {
+            return;
+        }
+        history.push(TimelineSwitch { timeline: before, switched_at: at, new_leader: None });
+        history.sort_by_key(|row| row.timeline);
+        if history.len() > MAX_HISTORY {
+            history.remove(0);
         }
     }
 

@@ -84,11 +84,7 @@ fn judge_by_claim(
     source: Source,
     claim: &Claim,
 ) -> Judgement {
-    let means_it = match (&claim.node, &claim.leader) {
-        (Some(named), _) => is_same(snapshot, named, id),
-        (None, leader) => snapshot.nodes[id].member == *leader,
-    };
-    if means_it {
+    if names(snapshot, claim, id) {
         return Judgement::Confirm(format!("it is the primary and {source} names it"));
     }
     let named = claim.node.as_ref().and_then(|node| snapshot.nodes.get(node));
@@ -113,6 +109,17 @@ fn judge_by_claim(
         (None, None) => String::new(),
     };
     Judgement::Refuse(StalePrimaryReason::OtherLeader { leader, by: Some(source) })
+}
+
+/// Whether the claim means this server.
+pub(crate) fn names(snapshot: &ClusterSnapshot, claim: &Claim, id: &NodeId) -> bool {
+    match (&claim.node, &claim.leader) {
+        (Some(named), Some(_)) => is_same(snapshot, named, id),
+        (None, Some(leader)) => {
+            snapshot.nodes.get(id).is_some_and(|node| node.member.as_ref() == Some(leader))
+        }
+        (_, None) => false,
+    }
 }
 
 /// No source helps: the confirmed leader stays, and the one just suspected has its say first.

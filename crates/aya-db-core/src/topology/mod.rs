@@ -37,4 +37,5 @@ pub use self::diff::changed;
 pub use self::events::{ClusterEvent, StalePrimaryReason};
 pub use self::explain::explain;
 pub use self::fold::{Folded, fold, initial};
+pub(crate) use self::judge::names;
 pub use self::probe::{NodePace, Pace, ProbePlan, ProbeSettings, probe_plan};

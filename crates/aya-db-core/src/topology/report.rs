@@ -1,7 +1,7 @@
 //! What the report of a source, or its loss, makes of the picture.
 
 use crate::NodeId;
-use crate::observation::{ClusterReport, MemberReport, Source};
+use crate::observation::{ClusterReport, MemberReport, Source, TimelineSwitch};
 use crate::snapshot::{Claim, ClusterSnapshot, Health, Node, NodeRole, SourceState};
 use crate::topology::ClusterEvent;
 use crate::topology::draft::{Draft, authority};
@@ -135,8 +135,12 @@ impl Draft {
             return;
         }
         let skip = report.history.len().saturating_sub(MAX_HISTORY);
-        self.snapshot.history = report.history[skip..].to_vec();
         let ended = report.history.iter().map(|row| row.timeline).max();
+        // The newest leader itself may have told more than the source knows yet.
+        let newer = |row: &TimelineSwitch| ended.is_none_or(|ended| row.timeline > ended);
+        let own: Vec<_> = self.snapshot.history.iter().filter(|row| newer(row)).cloned().collect();
+        self.snapshot.history = report.history[skip..].to_vec();
+        self.snapshot.history.extend(own);
         self.saw_timeline(ended.map(|ended| crate::Timeline(ended.0.saturating_add(1))));
     }
 
@@ -218,4 +222,4 @@ fn contradiction(
 /// How many members of one report are kept.
 const MAX_MEMBERS: usize = 128;
 /// How many ended timelines are kept.
-const MAX_HISTORY: usize = 256;
+pub(super) const MAX_HISTORY: usize = 256;

@@ -12,6 +12,9 @@ use crate::server_sql::{incarnation, timeline_written};
 
 /// The role, the timeline, the place in the log, and which run of which database cluster this is.
 ///
+/// A standby that receives nothing counts as old as its last replayed commit, even if it has replayed
+/// all that it has: the leader may have gone on without it.
+///
 /// A standby is on the timeline that it receives, or that of its last restart point. The subquery
 /// keeps the planner from asking for the role twice.
 const QUESTION: &str = concat!(
@@ -30,11 +33,13 @@ const QUESTION: &str = concat!(
         case when r then pg_catalog.pg_last_wal_replay_lsn() \
             else pg_catalog.pg_current_wal_lsn() end::text, \
         case when not r then null \
-            when pg_catalog.pg_last_wal_receive_lsn() = pg_catalog.pg_last_wal_replay_lsn() then 0 \
+            when pg_catalog.pg_last_wal_receive_lsn() = pg_catalog.pg_last_wal_replay_lsn() \
+                and exists (select from pg_catalog.pg_stat_wal_receiver) then 0 \
             else (extract(epoch from pg_catalog.clock_timestamp() \
                 - pg_catalog.pg_last_xact_replay_timestamp()) * 1000)::bigint end, ",
     incarnation!(),
-    " from (select pg_catalog.pg_is_in_recovery() as r offset 0) as role"
+    ", case when not r then pg_catalog.pg_last_wal_replay_lsn() end::text \
+    from (select pg_catalog.pg_is_in_recovery() as r offset 0) as role"
 );
 
 /// Asks the server at the other end of `link`.
@@ -58,6 +63,7 @@ fn answer(row: &Row, round_trip: Duration) -> Result<ServerAnswer, tokio_postgre
         timeline: text(3)?.and_then(|it| it.parse().ok()).map(Timeline),
         lsn: text(4)?.and_then(|it| it.parse::<Lsn>().ok()),
         replay_lag: lag.and_then(|lag| u64::try_from(lag).ok()).map(Duration::from_millis),
+        recovered_to: text(7)?.and_then(|it| it.parse::<Lsn>().ok()),
         incarnation: started.map(ServerIncarnation),
         round_trip,
     })
