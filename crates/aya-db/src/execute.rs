@@ -199,7 +199,7 @@ impl<'a> Course<'a> {
                     self.core.spend();
                 }
                 self.intent = match found.kind {
-                    FailureKind::ReadOnlyServer => self.intent.after_refused_write(),
+                    FailureKind::ReadOnlyServer => self.intent.without_standbys(),
                     _ => self.intent,
                 };
                 // An idle connection that died says nothing of its server.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::conninfo::TargetSessionAttrs;
+use crate::failure::FailureKind;
 
 /// Which server a session needs; the meanings are those of libpq's `target_session_attrs`
 /// (PostgreSQL documentation, "Parameter Key Words"), and prefer-primary is ours.
@@ -31,15 +32,26 @@ impl Intent {
         matches!(self, Self::ReadWrite | Self::Primary)
     }
 
-    /// The intent of work whose write a server has just refused (25006): where several servers
+    /// The intent of work that a standby must not be given again: one that has just refused its
+    /// write (25006), or that has cut it short ([`is_standby_conflict`]). Where several servers
     /// would have done, only the leader will from now on.
     #[must_use]
-    pub const fn after_refused_write(self) -> Self {
+    pub const fn without_standbys(self) -> Self {
         match self {
             Self::Any | Self::PreferPrimary | Self::PreferStandby => Self::Primary,
             Self::ReadWrite | Self::ReadOnly | Self::Primary | Self::Standby => self,
         }
     }
+}
+
+/// Whether a failure on a standby may be its way of going on with its replay: a read that stood in
+/// the way is cut short by 40001, 40P01 or 57P01 (`ProcessRecoveryConflictInterrupt` in
+/// PostgreSQL's `postgres.c`). The leader has no such conflicts.
+pub const fn is_standby_conflict(kind: FailureKind) -> bool {
+    matches!(
+        kind,
+        FailureKind::SerializationFailure | FailureKind::Deadlock | FailureKind::ServerShutdown
+    )
 }
 
 impl From<TargetSessionAttrs> for Intent {

@@ -15,9 +15,13 @@
 
 mod accept;
 mod freshness;
+#[cfg(feature = "sql-parser")]
+mod functions;
 mod hint;
 mod hope;
 mod intent;
+#[cfg(feature = "sql-parser")]
+mod plain_select;
 mod policy;
 mod read;
 mod select;
@@ -25,9 +29,13 @@ mod token;
 
 pub use self::accept::{Refusal, SessionFacts, accepts};
 pub use self::freshness::confirmation_age;
+#[cfg(feature = "sql-parser")]
+pub use self::functions::{is_known_function, known_functions};
 pub use self::hint::{Hint, UnknownHint, hint_of, may_be_hinted};
 pub use self::hope::hopeless;
-pub use self::intent::Intent;
+pub use self::intent::{Intent, is_standby_conflict};
+#[cfg(feature = "sql-parser")]
+pub use self::plain_select::is_plain_select;
 pub use self::policy::{Fallback, StandbyPolicy};
 pub use self::read::{
     Proof, ReadCandidate, ReadPlan, ReadServers, ReadStep, ReadWish, Traffic, lineage, plan_read,

@@ -89,6 +89,8 @@ pub struct ReadCandidate {
     pub role: ServingRole,
     /// Whether it holds what the read must see.
     pub proof: Proof,
+    /// When its last answer came, which is what a proof goes by.
+    pub answered_at: Option<Moment>,
 }
 
 /// Whether a server holds what a read must see.
@@ -226,7 +228,9 @@ fn leader(
         }
     }
     selection.say(Some(id), "the confirmed leader");
-    candidates.push(ReadCandidate { node: id.clone(), role, proof: Proof::Given });
+    let answered_at = snapshot.nodes.get(id).and_then(|node| node.answered_at);
+    let proof = Proof::Given;
+    candidates.push(ReadCandidate { node: id.clone(), role, proof, answered_at });
     Ok(())
 }
 
@@ -276,6 +280,7 @@ fn standbys(
             node: standby.id.clone(),
             role: ServingRole::Standby,
             proof: standby.proof,
+            answered_at: standby.node.answered_at,
         };
         if standby.doubtful { doubtful.push(candidate) } else { good.push(candidate) }
     }
