@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, SimpleQueryMessage};
 
+use aya_db_core::route::CausalToken;
 use aya_db_core::snapshot::ClusterSnapshot;
 
 use crate::builder::ClusterBuilder;
@@ -70,6 +71,38 @@ impl Cluster {
     /// The same calls, under options.
     pub fn with(&self, options: CallOptions) -> View<'_> {
         View::new(self, options)
+    }
+
+    /// The same calls, for reads: in READ ONLY transactions, on a standby where one may serve.
+    ///
+    /// ```no_run
+    /// # async fn example(cluster: &aya_db::Cluster) -> Result<(), aya_db::Error> {
+    /// cluster.execute("insert into orders values (7)", &[]).await?;
+    /// let token = cluster.causal_token().await?;
+    /// // Sees the order, on a standby if one has it soon enough.
+    /// let rows = cluster.read().after(&token).query("select * from orders", &[]).await?;
+    /// # drop(rows); Ok(()) }
+    /// ```
+    pub fn read(&self) -> View<'_> {
+        self.with(CallOptions::reading())
+    }
+
+    /// The same calls, on the leader whatever `target_session_attrs` says.
+    pub fn write(&self) -> View<'_> {
+        self.with(CallOptions::writing())
+    }
+
+    /// A token for everything that is committed on the leader so far, to be given to
+    /// [`CallOptions::after`] by whoever must see it, in this process or in another.
+    ///
+    /// Take it after the commit, by a round trip of its own; calls that take no token pay nothing.
+    /// It vouches for what the leader holds that answers: if the leader has changed since the commit,
+    /// and the commit was lost with the old one, the token does not tell.
+    ///
+    /// # Errors
+    /// Those of [`Cluster::query`].
+    pub async fn causal_token(&self) -> Result<CausalToken, Error> {
+        self.plain().causal_token().await
     }
 
     /// The rows of a statement.

@@ -15,6 +15,7 @@ use crate::doubt::marks_commits;
 use crate::failed::Failed;
 use crate::monitor::Monitor;
 use crate::pool::{Dialling, Keeper};
+use crate::reads::Texts;
 
 /// The shared state behind a [`Cluster`](crate::Cluster).
 pub(crate) struct Core {
@@ -25,6 +26,10 @@ pub(crate) struct Core {
     pub(crate) policy: Policy,
     /// Whether commits are marked, so that one in doubt can be resolved.
     pub(crate) marks_commits: bool,
+    /// How statements choose their server by their text.
+    pub(crate) texts: Texts,
+    /// How many reads have been routed, for those that take turns.
+    turns: AtomicU64,
     budget: Mutex<Budget>,
     /// Calls that the budget has not been credited with.
     calls: AtomicU64,
@@ -51,8 +56,20 @@ impl Core {
         let budget = Mutex::new(Budget::full(&policy.budget, monitor.clock().now()));
         let keeper = Keeper::start(Arc::clone(&dialling));
         let marks_commits = marks_commits(session.info());
-        let (calls, closed) = (AtomicU64::new(0), AtomicBool::new(false));
-        Self { session, monitor, dialling, keeper, policy, marks_commits, budget, calls, closed }
+        let texts = Texts::new(session.info().reads().routing);
+        Self {
+            session,
+            monitor,
+            dialling,
+            keeper,
+            policy,
+            marks_commits,
+            texts,
+            turns: AtomicU64::new(0),
+            budget,
+            calls: AtomicU64::new(0),
+            closed: AtomicBool::new(false),
+        }
     }
 
     pub(crate) fn close(&self) {
@@ -75,6 +92,11 @@ impl Core {
             return None;
         }
         self.monitor.suspect(failed.node()?, failed.generation(), found.suspicion?)
+    }
+
+    /// The number of this read.
+    pub(crate) fn turn(&self) -> u64 {
+        self.turns.fetch_add(1, Ordering::Relaxed)
     }
 
     /// A call begins: it earns a part of a retry.

@@ -208,7 +208,7 @@ impl fmt::Display for Error {
         }
         if let Some(error) = self.db_error() {
             write!(f, ": {} ({})", error.message(), error.code().code())?;
-        } else if found.kind == FailureKind::Configuration
+        } else if is_told_by_its_source(found.kind)
             && let Some(source) = &self.0.source
         {
             write!(f, ": {}", chain(&**source))?;
@@ -262,6 +262,18 @@ impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
     }
+}
+
+/// Whether the words of the source say what the title cannot.
+const fn is_told_by_its_source(kind: FailureKind) -> bool {
+    matches!(
+        kind,
+        FailureKind::Configuration
+            | FailureKind::UnknownHint
+            | FailureKind::NoStandby
+            | FailureKind::NotFresh
+            | FailureKind::CausalTokenLost
+    )
 }
 
 /// An error and its causes, each in its own words.

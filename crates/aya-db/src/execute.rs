@@ -21,7 +21,7 @@ use tracing::debug;
 use aya_db_core::NodeId;
 use aya_db_core::failure::{Cause, Classified, Facts, FailureKind, Phase, Sent};
 use aya_db_core::retry::{
-    Backoff, Decision, Jitter, Progress, StopReason, Target, Wait, costs_budget, decide,
+    Backoff, Decision, Jitter, Progress, StopReason, Target, Unit, Wait, costs_budget, decide,
 };
 use aya_db_core::route::Intent;
 
@@ -31,7 +31,8 @@ use crate::failed::Failed;
 use crate::link::Link;
 use crate::metrics;
 use crate::options::CallOptions;
-use crate::pool::{Pooled, Seeker, checkout};
+use crate::pool::{Pooled, Seeker, checkout, checkout_read};
+use crate::reads::{leaves_standbys, reading};
 
 /// What is run on a connection, as often as it takes.
 pub(crate) trait Work: Send {
@@ -146,7 +147,13 @@ impl<'a> Course<'a> {
             safety: self.options.safety,
         };
         let mut passed = Vec::new();
-        let found = checkout(&self.core.dialling, &self.core.keeper, &seeker, &mut passed).await;
+        let (dialling, keeper) = (&self.core.dialling, &self.core.keeper);
+        let found = match reading(self.core, self.options, self.intent) {
+            None => checkout(dialling, keeper, &seeker, &mut passed).await,
+            Some(reading) => {
+                Box::pin(checkout_read(dialling, keeper, &seeker, &reading, &mut passed)).await
+            }
+        };
         for failed in passed {
             drop(self.core.tell(&failed, &failed.classify()));
             self.remember(&failed, Duration::ZERO);
@@ -181,6 +188,14 @@ impl<'a> Course<'a> {
         };
         let facts = failed.facts();
         let decision = decide(&found, facts, &self.core.policy, &progress, self.core.budget());
+        let decision = if self.intent != self.intent.without_standbys()
+            && leaves_standbys(self.core, self.options, &failed, decision)
+        {
+            self.intent = self.intent.without_standbys();
+            Decision::Again { after: Wait::Now, on: Target::Fresh, unit: Unit::Transaction }
+        } else {
+            decision
+        };
         debug!(kind = found.kind.code(), fate = %found.fate, ?decision, "an attempt failed");
         match decision {
             Decision::Stop { reason } => {
@@ -198,10 +213,9 @@ impl<'a> Course<'a> {
                 if costs_budget(&found) {
                     self.core.spend();
                 }
-                self.intent = match found.kind {
-                    FailureKind::ReadOnlyServer => self.intent.without_standbys(),
-                    _ => self.intent,
-                };
+                if found.kind == FailureKind::ReadOnlyServer {
+                    self.intent = self.intent.without_standbys();
+                }
                 // An idle connection that died says nothing of its server.
                 let told = if after == Wait::Now { None } else { self.core.tell(&failed, &found) };
                 let link = self.target(on, &mut failed);

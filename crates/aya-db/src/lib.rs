@@ -45,13 +45,17 @@ mod listen;
 mod metrics;
 mod monitor;
 mod options;
+#[cfg(feature = "sql-parser")]
+mod plain_selects;
 mod pool;
+mod reads;
 mod server_sql;
 mod sql;
 mod statement;
 mod surroundings;
 mod talk;
 mod tls;
+mod token;
 mod transaction;
 mod view;
 
@@ -62,11 +66,14 @@ mod guides {
     struct Readme;
     #[doc = include_str!("../../../docs/failover.md")]
     struct Failover;
+    #[doc = include_str!("../../../docs/reads.md")]
+    struct Reads;
 }
 
+pub use aya_db_core::conninfo::LagLimits;
 pub use aya_db_core::failure::FailureKind;
 pub use aya_db_core::observation::Source;
-pub use aya_db_core::route::Intent;
+pub use aya_db_core::route::{CausalToken, CausalTokenError, Fallback, Intent, StandbyPolicy};
 pub use aya_db_core::snapshot::{ClusterSnapshot, Leadership};
 pub use aya_db_core::topology::{ClusterEvent, StalePrimaryReason};
 pub use aya_db_core::{Fate, Generation, Lsn, Moment, NodeId, Timeline, retry};

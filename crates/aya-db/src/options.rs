@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use aya_db_core::conninfo::LagLimits;
 use aya_db_core::failure::Safety;
-use aya_db_core::route::Intent;
+use aya_db_core::route::{CausalToken, Fallback, Hint, Intent, StandbyPolicy};
 
 use crate::canceller::Canceller;
 
@@ -24,6 +25,30 @@ pub struct CallOptions {
     pub(crate) intent: Option<Intent>,
     pub(crate) transaction: TransactionOptions,
     pub(crate) canceller: Option<Canceller>,
+    /// On the heap, since most calls say nothing of it.
+    pub(crate) reads: Option<Box<ReadOptions>>,
+    pub(crate) chosen: Chosen,
+}
+
+/// By whom the servers were chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Chosen {
+    /// By the application.
+    #[default]
+    Said,
+    /// By the driver, from the statement's text.
+    ByText,
+}
+
+/// What is said of how a read chooses its server. What is not said is as the connection string says.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct ReadOptions {
+    pub(crate) policy: Option<StandbyPolicy>,
+    pub(crate) fallback: Option<Fallback>,
+    pub(crate) limits: Option<LagLimits>,
+    pub(crate) after: Option<CausalToken>,
+    pub(crate) freshness: Option<Duration>,
+    pub(crate) causal_wait: Option<Duration>,
 }
 
 impl CallOptions {
@@ -47,6 +72,84 @@ impl CallOptions {
         self.safety = Safety::ReadOnly;
         self.transaction = self.transaction.read_only();
         self
+    }
+
+    /// For reads: read-only, on a standby where one may serve, else as
+    /// [`fallback`](Self::fallback) says.
+    pub fn reading() -> Self {
+        Self::new().read_only().intent(Intent::PreferStandby)
+    }
+
+    /// For writes: on the leader, whatever `target_session_attrs` says.
+    pub fn writing() -> Self {
+        Self::new().intent(Intent::ReadWrite)
+    }
+
+    /// Which of several standbys gets the read, in place of `read_policy`.
+    #[must_use]
+    pub fn policy(mut self, policy: StandbyPolicy) -> Self {
+        self.reads().policy = Some(policy);
+        self
+    }
+
+    /// What becomes of a read that no standby may serve, in place of `read_fallback`.
+    #[must_use]
+    pub fn fallback(mut self, fallback: Fallback) -> Self {
+        self.reads().fallback = Some(fallback);
+        self
+    }
+
+    /// How far a standby may lag and still get the read, in place of `max_lag_bytes` and
+    /// `max_lag_ms`.
+    #[must_use]
+    pub fn max_lag(mut self, limits: LagLimits) -> Self {
+        self.reads().limits = Some(limits);
+        self
+    }
+
+    /// What was committed before the token was taken is seen. A standby that has not replayed it yet is
+    /// waited for as long as [`causal_wait`](Self::causal_wait) says; then another server serves.
+    #[must_use]
+    pub fn after(mut self, token: &CausalToken) -> Self {
+        let reads = self.reads();
+        reads.after = Some(reads.after.map_or(*token, |earlier| earlier.later(*token)));
+        self
+    }
+
+    /// How long a read after a token waits for a standby, in place of `causal_wait`.
+    #[must_use]
+    pub fn causal_wait(mut self, wait: Duration) -> Self {
+        self.reads().causal_wait = Some(wait);
+        self
+    }
+
+    /// What is seen is not older than this: the leader must have been vouched for that recently,
+    /// by etcd or Patroni where the connection string names one, and a standby must have replayed
+    /// what the leader had written then.
+    #[must_use]
+    pub fn freshness(mut self, age: Duration) -> Self {
+        self.reads().freshness = Some(age);
+        self
+    }
+
+    /// The same where a hint in front of the statement says where to go.
+    pub(crate) fn hinted(&self, hint: Hint) -> Self {
+        match hint {
+            Hint::Standby => self.clone().read_only().intent(Intent::PreferStandby),
+            Hint::Primary => self.clone().intent(Intent::Primary),
+        }
+    }
+
+    /// The same for a statement that seems to write nothing, which is no promise of the application's:
+    /// where it may have been done, it is not run again.
+    #[cfg(feature = "sql-parser")]
+    pub(crate) fn moved_to_standbys(&self) -> Self {
+        let moved = self.clone().intent(Intent::PreferStandby);
+        Self { chosen: Chosen::ByText, ..moved }
+    }
+
+    fn reads(&mut self) -> &mut ReadOptions {
+        self.reads.get_or_insert_default()
     }
 
     /// Ends the call after this time, whatever it is doing; a statement under way is then of

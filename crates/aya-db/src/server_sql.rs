@@ -10,6 +10,16 @@ macro_rules! timeline_written {
     };
 }
 
+/// The timeline that a standby receives, or that of its last restart point, whichever is later.
+macro_rules! timeline_replayed {
+    () => {
+        "greatest((select received_tli from pg_catalog.pg_stat_wal_receiver), \
+            case when pg_catalog.has_function_privilege( \
+                    'pg_catalog.pg_control_checkpoint()', 'execute') \
+                then (select timeline_id from pg_catalog.pg_control_checkpoint()) end)"
+    };
+}
+
 /// The run of the postmaster: when it began, in microseconds since 1970.
 macro_rules! incarnation {
     () => {
@@ -17,4 +27,4 @@ macro_rules! incarnation {
     };
 }
 
-pub(crate) use {incarnation, timeline_written};
+pub(crate) use {incarnation, timeline_replayed, timeline_written};

@@ -2,11 +2,13 @@
 
 use std::future::Future;
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, SimpleQueryMessage};
 
 use aya_db_core::failure::{Cause, ClientFault, Facts, InTransaction, Phase, Sent};
+use aya_db_core::route::{CausalToken, Fallback, Intent, StandbyPolicy};
 
 use crate::cluster::Cluster;
 use crate::copy::{CopyIn, CopyOut, CopyWork, Copying};
@@ -14,8 +16,10 @@ use crate::error::Error;
 use crate::execute::execute;
 use crate::failed::Failed;
 use crate::options::CallOptions;
+use crate::reads::explain;
 use crate::sql::{Prepared, Sql};
 use crate::statement::{Count, Done, Nothing, Rows, Statement, Text, Types, Wanted};
+use crate::token::{TOKEN, Token};
 use crate::transaction::{BeginWork, ClosureWork, Transaction};
 
 /// A cluster together with [`CallOptions`], as [`Cluster::with`] gives it. Its methods are those
@@ -29,6 +33,51 @@ pub struct View<'a> {
 impl<'a> View<'a> {
     pub(crate) fn new(cluster: &'a Cluster, options: CallOptions) -> Self {
         Self { cluster, options }
+    }
+
+    /// The same, with [`CallOptions::after`] this token.
+    #[must_use]
+    pub fn after(mut self, token: &CausalToken) -> Self {
+        self.options = self.options.after(token);
+        self
+    }
+
+    /// The same, with data of at most this [age](CallOptions::freshness).
+    #[must_use]
+    pub fn freshness(mut self, age: Duration) -> Self {
+        self.options = self.options.freshness(age);
+        self
+    }
+
+    /// The same, by this [`CallOptions::policy`].
+    #[must_use]
+    pub fn policy(mut self, policy: StandbyPolicy) -> Self {
+        self.options = self.options.policy(policy);
+        self
+    }
+
+    /// The same, with this [`CallOptions::fallback`].
+    #[must_use]
+    pub fn fallback(mut self, fallback: Fallback) -> Self {
+        self.options = self.options.fallback(fallback);
+        self
+    }
+
+    /// Where a call would go now, and why each server is where it is in the order or is left out.
+    pub fn explain(&self) -> String {
+        explain(self.cluster.core(), &self.options)
+    }
+
+    /// See [`Cluster::causal_token`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn causal_token(&self) -> Result<CausalToken, Error> {
+        let mut options = self.options.clone().idempotent().intent(Intent::Primary);
+        options.reads = None;
+        let core = self.cluster.core();
+        let mut work = Statement { core, options: &options, sql: TOKEN, wanted: Token };
+        execute(core, &options, &mut work).await
     }
 
     /// See [`Cluster::query`].
@@ -162,8 +211,21 @@ impl<'a> View<'a> {
 
     async fn run<W: Wanted>(&self, sql: &str, wanted: W) -> Result<W::Answer, Error> {
         let core = self.cluster.core();
+        if core.texts.has_a_say(sql) {
+            return Box::pin(self.run_by_text(sql, wanted)).await;
+        }
         let mut work = Statement { core, options: &self.options, sql, wanted };
         execute(core, &self.options, &mut work).await
+    }
+}
+
+impl View<'_> {
+    /// Runs a statement where its own text wants it to run.
+    async fn run_by_text<W: Wanted>(&self, sql: &str, wanted: W) -> Result<W::Answer, Error> {
+        let core = self.cluster.core();
+        let (options, sql) = core.texts.route(&self.options, sql)?;
+        let mut work = Statement { core, options: &options, sql, wanted };
+        execute(core, &options, &mut work).await
     }
 }
 

@@ -298,7 +298,7 @@ impl Postgres {
     }
 
     /// A standby of this server, streaming as application `name`, not yet started.
-    pub(crate) async fn standby(&self, name: &str) -> Result<Self> {
+    pub async fn standby(&self, name: &str) -> Result<Self> {
         let (servers, primary) = (self.servers.clone(), self.address);
         let name = name.to_owned();
         let prepared =

@@ -15,7 +15,7 @@ use aya_db_core::topology::explain;
 use aya_db_core::{Generation, NodeId};
 
 use super::failures::{Failures, HostReport};
-use super::owner::{Owner, Report};
+use super::owner::{Message, Owner, Report};
 use super::sentinel::Roll;
 use crate::clock::Clock;
 use crate::connect::{ConnectFailure, Session};
@@ -39,7 +39,7 @@ pub(crate) struct Monitor {
     published: watch::Receiver<Published>,
     serial: Arc<AtomicU64>,
     latest: Arc<ArcSwap<ClusterSnapshot>>,
-    reports: mpsc::Sender<Report>,
+    messages: mpsc::Sender<Message>,
     announcer: Announcer,
     failures: Arc<Failures>,
     roll: Arc<Roll>,
@@ -58,7 +58,7 @@ impl Monitor {
         let failures = Arc::new(Failures::default());
         let announcer = Announcer::new();
         let clock = Clock::start();
-        let (reports, incoming) = mpsc::channel(REPORTS);
+        let (messages, incoming) = mpsc::channel(MESSAGES);
         let serial = Arc::new(AtomicU64::new(0));
         let (owner, published, latest) = Owner::new(
             Arc::clone(&session),
@@ -81,7 +81,7 @@ impl Monitor {
             published,
             serial,
             latest,
-            reports,
+            messages,
             announcer,
             failures,
             roll,
@@ -128,7 +128,13 @@ impl Monitor {
     ) -> Option<oneshot::Receiver<u64>> {
         let (told, heard) = oneshot::channel();
         let report = Report { node: node.clone(), generation, sign, told };
-        self.reports.try_send(report).ok().map(|()| heard)
+        self.messages.try_send(Message::Suspicion(report)).ok().map(|()| heard)
+    }
+
+    /// Has the servers asked more often for a while: somebody waits for a newer word of them.
+    pub(crate) fn hurry(&self) {
+        // With the channel full, so much is going on that they are asked anyway.
+        let _ = self.messages.try_send(Message::Hurry);
     }
 
     /// The failure for which it is no use to wait on, while no leader has ever been confirmed.
@@ -176,9 +182,9 @@ impl Monitor {
 
     /// Whether its thread still runs.
     pub(super) fn is_alive(&self) -> bool {
-        !self.reports.is_closed()
+        !self.messages.is_closed()
     }
 }
 
-/// More suspicions than this at a time say nothing new.
-const REPORTS: usize = 1024;
+/// More messages than this at a time say nothing new.
+const MESSAGES: usize = 1024;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -12,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use aya_db_core::observation::{Observation, Suspicion};
 use aya_db_core::snapshot::ClusterSnapshot;
 use aya_db_core::topology::{self, ProbePlan, ProbeSettings, changed, fold, probe_plan};
-use aya_db_core::{Generation, NodeId};
+use aya_db_core::{Generation, Moment, NodeId};
 
 use super::failures::Failures;
 use super::handle::Published;
@@ -23,6 +24,15 @@ use crate::clock::Clock;
 use crate::connect::Session;
 use crate::discovery::Pace;
 use crate::events::Announcer;
+
+/// What the rest of the driver tells the monitor.
+#[derive(Debug)]
+pub(super) enum Message {
+    /// A sign of trouble.
+    Suspicion(Report),
+    /// Somebody waits for a newer word of the servers.
+    Hurry,
+}
 
 /// A sign of trouble, from a statement.
 #[derive(Debug)]
@@ -46,7 +56,9 @@ pub(super) struct Owner {
     latest: Arc<ArcSwap<ClusterSnapshot>>,
     plan: watch::Sender<ProbePlan>,
     pace: watch::Sender<Pace>,
-    reports: mpsc::Receiver<Report>,
+    messages: mpsc::Receiver<Message>,
+    /// Until when the servers are asked more often.
+    hurried_until: Moment,
     announcer: Announcer,
     failures: Arc<Failures>,
     roll: Arc<Roll>,
@@ -59,7 +71,7 @@ impl Owner {
     pub(super) fn new(
         session: Arc<Session>,
         clock: Clock,
-        reports: mpsc::Receiver<Report>,
+        messages: mpsc::Receiver<Message>,
         announcer: Announcer,
         failures: Arc<Failures>,
         roll: Arc<Roll>,
@@ -83,7 +95,8 @@ impl Owner {
             latest: Arc::clone(&latest),
             plan: watch::Sender::new(plan),
             pace: watch::Sender::new(Pace::Hunt),
-            reports,
+            messages,
+            hurried_until: Moment::default(),
             announcer,
             failures,
             roll,
@@ -112,7 +125,13 @@ impl Owner {
             tokio::select! {
                 () = cancel.cancelled() => return,
                 Some(observation) = incoming.recv() => self.observe(&observation),
-                Some(report) = self.reports.recv() => self.take(report),
+                Some(message) = self.messages.recv() => match message {
+                    Message::Suspicion(report) => self.take(report),
+                    Message::Hurry => {
+                        self.hurried_until = self.clock.now().after(HURRIED);
+                        self.plan();
+                    }
+                },
             }
             self.staff(&mut probers, &mut probing);
         }
@@ -144,7 +163,20 @@ impl Owner {
         for event in &folded.events {
             self.announcer.announce(event);
         }
-        let plan = probe_plan(&self.snapshot, self.clock.now(), &self.settings);
+        self.plan();
+    }
+
+    fn plan(&self) {
+        let now = self.clock.now();
+        let settings = if now < self.hurried_until {
+            ProbeSettings {
+                calm: self.settings.calm.min(self.settings.hunt_longest),
+                ..self.settings
+            }
+        } else {
+            self.settings
+        };
+        let plan = probe_plan(&self.snapshot, now, &settings);
         let pace = match plan.pace {
             topology::Pace::Calm => Pace::Calm,
             topology::Pace::Hunt => Pace::Hunt,
@@ -192,6 +224,9 @@ struct Probers {
     observations: mpsc::Sender<Observation>,
     running: BTreeMap<NodeId, AbortHandle>,
 }
+
+/// How long the servers are asked more often once somebody waits for a newer word of them.
+const HURRIED: Duration = Duration::from_secs(5);
 
 /// What sources and probers may have told ahead of the owner.
 const OBSERVATIONS: usize = 256;

@@ -8,7 +8,7 @@ use aya_db_core::observation::ServerAnswer;
 use aya_db_core::{Lsn, ServerIncarnation, SystemIdentifier, Timeline};
 
 use crate::link::Link;
-use crate::server_sql::{incarnation, timeline_written};
+use crate::server_sql::{incarnation, timeline_replayed, timeline_written};
 
 /// The role, the timeline, the place in the log, and which run of which database cluster this is.
 ///
@@ -22,12 +22,9 @@ const QUESTION: &str = concat!(
         pg_catalog.current_setting('default_transaction_read_only') = 'on', \
         case when pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'execute') \
             then (select system_identifier from pg_catalog.pg_control_system())::text end, \
-        case when r then greatest( \
-                (select received_tli from pg_catalog.pg_stat_wal_receiver), \
-                case when pg_catalog.has_function_privilege( \
-                        'pg_catalog.pg_control_checkpoint()', 'execute') \
-                    then (select timeline_id from pg_catalog.pg_control_checkpoint()) end)::text \
-            else ",
+        case when r then ",
+    timeline_replayed!(),
+    "::text else ",
     timeline_written!(),
     "::text end, \
         case when r then pg_catalog.pg_last_wal_replay_lsn() \

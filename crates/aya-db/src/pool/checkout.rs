@@ -22,7 +22,7 @@ use super::pooled::Pooled;
 use crate::failed::Failed;
 
 /// What a caller looks for.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Seeker {
     /// Which servers will do.
     pub(crate) intent: Intent,
@@ -113,7 +113,7 @@ async fn wait_for_candidates(
 }
 
 /// Waits for a connection of one pool, for as long as its node may serve the intent.
-async fn queue(
+pub(super) async fn queue(
     shared: &Dialling,
     keeper: &Keeper,
     pool: &Arc<NodePool>,
@@ -193,10 +193,10 @@ fn check(
 }
 
 impl Seeker {
-    fn waiting(&self, cause: Cause) -> Failed {
+    pub(super) fn waiting(&self, cause: Cause) -> Failed {
         Failed::new(Facts::new(Phase::Waiting, Sent::No, cause).with_safety(self.safety))
     }
 }
 
 /// How long a session that any server may serve waits for all of them to be asked once.
-const PATIENCE: Duration = Duration::from_millis(300);
+pub(super) const PATIENCE: Duration = Duration::from_millis(300);

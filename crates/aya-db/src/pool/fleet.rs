@@ -59,6 +59,15 @@ impl Fleet {
         selection.candidates.iter().filter_map(pool).collect()
     }
 
+    /// How many calls are under way or in the queue on each node.
+    pub(super) fn busy(&self) -> BTreeMap<NodeId, usize> {
+        let busy = |pool: &Arc<NodePool>| {
+            let status = pool.status();
+            status.size.saturating_sub(status.idle) + status.waiting
+        };
+        self.pools.iter().map(|(node, pool)| (node.clone(), busy(pool))).collect()
+    }
+
     /// Since when `node` is confirmed to lead, if it is.
     pub(super) fn leads_since(&self, node: &NodeId) -> Option<Moment> {
         match &self.snapshot.leadership {

@@ -8,7 +8,8 @@
 //!                                            +--> handed to whoever waits for a slot
 //! ```
 //!
-//! What becomes of a connection is decided in `aya_db_core::pool`; whom to ask in
+//! `reading` is the checkout of reads that ask for more than a role: it plans by `plan_read`, and asks
+//! a standby how far it has replayed. What becomes of a connection is decided in `aya_db_core::pool`; whom to ask in
 //! `aya_db_core::route`. deadpool keeps the queue and the count.
 
 mod checkout;
@@ -18,6 +19,7 @@ mod keeper;
 mod manager;
 mod node_pool;
 mod pooled;
+mod reading;
 
 pub use self::node_pool::PoolStatus;
 
@@ -26,3 +28,4 @@ pub(crate) use self::fleet::Fleet;
 pub(crate) use self::keeper::Keeper;
 pub(crate) use self::manager::Dialling;
 pub(crate) use self::pooled::Pooled;
+pub(crate) use self::reading::{Reading, checkout_read, explain_read};
