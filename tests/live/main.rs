@@ -13,6 +13,7 @@ mod partition;
 mod passwords;
 mod pool;
 mod promotion;
+mod reads;
 mod replication;
 mod silence;
 mod sources;
