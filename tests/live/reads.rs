@@ -7,9 +7,12 @@ use anyhow::{Context, Result};
 
 use aya_db::{CallOptions, CausalToken, Cluster, FailureKind, Fallback, Fate, StandbyPolicy, View};
 use aya_db_core::route::known_functions;
-use aya_testkit::{Pair, Postgres, until};
+use aya_testkit::{Pair, PatroniCluster, Postgres, until};
 
-use crate::support::{SOON, connect, direct, error_of, hosts, joined, node, number_from, within};
+use crate::failover::{everything, started};
+use crate::support::{
+    LONG, SOON, connect, direct, error_of, hosts, joined, node, number_from, within,
+};
 
 /// A primary with its standby, a handle to both that asks them often, and a table `t` on both.
 async fn pair(parameters: &str) -> Result<(Pair, Cluster)> {
@@ -359,5 +362,61 @@ async fn live_a_read_of_limited_age_is_refused_once_nobody_vouches_for_the_leade
     // A read that asks for nothing is served by the standby.
     assert!(on_standby(&cluster.read()).await?);
     pair.primary.thaw();
+    Ok(())
+}
+
+#[tokio::test]
+async fn live_a_token_outlives_a_switchover_and_the_process_that_took_it() -> Result<()> {
+    let servers = started(PatroniCluster::builder().synchronous()).await?;
+    let cluster = connect(&everything(&servers)).await?;
+    cluster.batch("create table t (n int); insert into t values (1)").await?;
+    let token = cluster.causal_token().await?;
+    assert_eq!(token.timeline.0, 1);
+    let old = servers.leader().await.context("nobody leads")?;
+    let new = servers.nodes().iter().find(|node| node.name() != old).context("no standby")?;
+    servers.switchover(new.name()).await?;
+    servers.wait_leader_other_than(&old, LONG).await?;
+    servers.wait_streaming(1, LONG).await?;
+    cluster.write().execute("insert into t values (2)", &[]).await?;
+    let later = cluster.causal_token().await?;
+    assert_eq!(later.timeline.0, 2);
+
+    // One has seen the promotion; the other only hears of it.
+    let young = connect(&everything(&servers)).await?;
+    for handle in [&cluster, &young] {
+        for (token, least) in [(&token, 1), (&later, 2)] {
+            let standby = handle.read().after(token).fallback(Fallback::Wait);
+            for view in [standby, handle.write().after(token)] {
+                assert!(Box::pin(count(&view)).await? >= least, "{}", handle.explain());
+            }
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn live_a_leader_that_is_cut_off_with_its_client_serves_nothing_as_fresh() -> Result<()> {
+    let servers = started(PatroniCluster::builder()).await?;
+    let cluster = connect(&format!("{} failover_timeout=3s", everything(&servers))).await?;
+    let leader = servers.leader().await.context("nobody leads")?;
+    let fresh = cluster.write().freshness(Duration::from_secs(2));
+    within(SOON, "a fresh read", fresh.query("select 1", &[])).await??;
+
+    for node in servers.nodes() {
+        node.rest_clients().cut();
+        if node.name() != leader {
+            node.clients().cut();
+        }
+    }
+    for member in servers.etcd().members() {
+        member.proxy().cut();
+    }
+    let refused = until("the fresh read to be refused", SOON, async || {
+        Ok(fresh.query("select 1", &[]).await.err())
+    });
+    let error = refused.await?;
+    assert_eq!((error.kind(), error.fate()), (FailureKind::NotFresh, Fate::NotSent), "{error}");
+    // It still answers that it leads, and that is good enough for whoever asks for no more.
+    assert!(!on_standby(&cluster.write()).await?);
     Ok(())
 }

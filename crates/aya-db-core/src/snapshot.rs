@@ -128,6 +128,8 @@ pub struct Node {
     pub answered_role: NodeRole,
     /// The role that it has in the newest report of a source.
     pub reported_role: Option<MemberRole>,
+    /// The timeline that it has in the newest report that names one.
+    pub reported_timeline: Option<Timeline>,
     /// Its state in Patroni's words.
     pub reported_state: Option<String>,
     /// Whether it answers.

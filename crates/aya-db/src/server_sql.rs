@@ -10,13 +10,18 @@ macro_rules! timeline_written {
     };
 }
 
-/// The timeline that a standby receives, or that of its last restart point, whichever is later.
+/// The timeline that a standby receives, that of its last restart point, or that up to which it is sure
+/// to have to replay after a crash, whichever is later. The first is hidden from users without the right
+/// to read statistics, and the others follow a promotion elsewhere only after a while.
 macro_rules! timeline_replayed {
     () => {
         "greatest((select received_tli from pg_catalog.pg_stat_wal_receiver), \
             case when pg_catalog.has_function_privilege( \
                     'pg_catalog.pg_control_checkpoint()', 'execute') \
-                then (select timeline_id from pg_catalog.pg_control_checkpoint()) end)"
+                then (select timeline_id from pg_catalog.pg_control_checkpoint()) end, \
+            case when pg_catalog.has_function_privilege( \
+                    'pg_catalog.pg_control_recovery()', 'execute') \
+                then (select min_recovery_end_timeline from pg_catalog.pg_control_recovery()) end)"
     };
 }
 

@@ -296,7 +296,7 @@ fn prove(
     // What a source reports of a standby may be what it has received, and not yet replayed.
     let standing = Standing {
         role: ServingRole::Standby,
-        timeline: node.replayed.and_then(|replayed| replayed.timeline),
+        timeline: node.replayed.and_then(|replayed| replayed.timeline).max(node.reported_timeline),
         replayed: node.replayed.map(|replayed| replayed.lsn),
     };
     let mut proof = Proof::Given;

@@ -106,6 +106,7 @@ impl Draft {
         node.reported_by.insert(source);
         node.member = Some(member.name.clone());
         node.reported_role = Some(member.role);
+        node.reported_timeline = member.timeline.or(node.reported_timeline);
         node.reported_state = Some(member.state.clone());
         node.no_load_balance = member.no_load_balance;
         node.synchronous = report.sync_standbys.contains(&member.name);

@@ -234,8 +234,12 @@ impl Round<'_> {
         let ends = self.asking_ends();
         let mut pause = FIRST_PAUSE;
         loop {
-            let standing = self.ask(&link).await?;
+            let mut standing = self.ask(&link).await?;
             let snapshot = self.shared.monitor.snapshot();
+            // A standby tells a user without rights of an old timeline for a while; Patroni knows
+            // better which one it receives.
+            let reported = snapshot.nodes.get(link.node()).and_then(|node| node.reported_timeline);
+            standing.timeline = standing.timeline.max(reported);
             match weigh(goals, &standing, &snapshot) {
                 Readiness::Yes => return Ok(Some(link)),
                 Readiness::No(_) => return Ok(None),
