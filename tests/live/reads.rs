@@ -224,9 +224,14 @@ async fn live_a_lagging_standby_is_left_out_with_its_reason() -> Result<()> {
     })
     .await
     .with_context(|| cluster.read().explain())?;
+    // The other one may lag for a moment as well, and the leader serve.
+    let mut by_second = 0;
     for _ in 0..20 {
-        assert_eq!(served_by(&cluster.read()).await?, address(&second));
+        let served = served_by(&cluster.read()).await?;
+        assert_ne!(served, address(&pair.standby), "{}", cluster.read().explain());
+        by_second += i32::from(served == address(&second));
     }
+    assert!(by_second > 0, "no standby served: {}", cluster.read().explain());
     pair.standby.sql("SELECT pg_wal_replay_resume()").await?;
     until("the standby to get reads again", SOON, async || {
         Ok((served_by(&cluster.read()).await? == address(&pair.standby)).then_some(()))
