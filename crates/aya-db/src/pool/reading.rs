@@ -155,7 +155,7 @@ impl Round<'_> {
                     // Perhaps another process has met a leader that this one has not met yet.
                     self.shared.monitor.hurry();
                 }
-                again(None, Cause::NoLeader)
+                again(Some(RELOOK), Cause::NoLeader)
             }
             ReadStep::Confirm => {
                 self.shared.monitor.hurry();
@@ -200,7 +200,7 @@ impl Round<'_> {
             };
             match got {
                 Ok(Some(link)) => return Ok(Some(link)),
-                Ok(None) => last = None,
+                Ok(None) => passed.extend(last.take()),
                 Err(failed) if failed.may_go_on() => passed.extend(last.replace(failed)),
                 Err(failed) => return Err(failed),
             }
@@ -338,6 +338,9 @@ const STANDING: &str = concat!(
 
 /// Between two looks where nothing tells of a change.
 const PAUSE: Duration = Duration::from_millis(20);
+
+/// Between two looks where a change is told, but not every change of a lag.
+const RELOOK: Duration = Duration::from_millis(100);
 
 /// Between the first two questions to a standby.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
