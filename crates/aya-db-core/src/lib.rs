@@ -19,6 +19,7 @@ pub mod pool;
 pub mod retry;
 pub mod route;
 pub mod snapshot;
+pub mod sql_text;
 mod sqlstate;
 pub mod topology;
 mod vocabulary;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::builder::ConnInfoBuilder;
 use super::cluster::ClusterSettings;
+use super::continuity::{CommitResolution, ReplaySettings};
 use super::describe::Redacted;
 use super::error::ConnInfoError;
 use super::hosts::{self, HostSpec};
@@ -12,7 +13,7 @@ use super::parse::parse;
 use super::pool::{LagLimits, PoolSettings};
 use super::reads::ReadSettings;
 use super::secret::Secret;
-use super::session::{CommitResolution, LoadBalanceHosts, RequireAuth, TargetSessionAttrs};
+use super::session::{LoadBalanceHosts, RequireAuth, TargetSessionAttrs};
 use super::settings::Settings;
 use super::socket::SocketSettings;
 use super::surroundings::Surroundings;
@@ -45,6 +46,7 @@ pub struct ConnInfo {
     reads: ReadSettings,
     pool: PoolSettings,
     commit_resolution: CommitResolution,
+    replay: ReplaySettings,
     probe_interval: Duration,
     silence_timeout: Duration,
     warnings: Vec<Warning>,
@@ -117,6 +119,7 @@ impl ConnInfo {
             reads: ReadSettings::from_settings(settings)?,
             pool: PoolSettings::from_settings(settings)?,
             commit_resolution: CommitResolution::from_settings(settings)?,
+            replay: ReplaySettings::from_settings(settings)?,
             probe_interval: time("probe_interval", millisecond, 5 * second)?,
             silence_timeout: time("silence_timeout", millisecond, 1_500 * millisecond)?,
             warnings,
@@ -220,6 +223,11 @@ impl ConnInfo {
     /// How a commit whose answer was lost is resolved (`commit_resolution`).
     pub const fn commit_resolution(&self) -> CommitResolution {
         self.commit_resolution
+    }
+
+    /// Whether and how far open transactions are replayed.
+    pub const fn replay(&self) -> &ReplaySettings {
+        &self.replay
     }
 
     /// Time between questions to each server.

@@ -27,6 +27,7 @@
 
 mod builder;
 mod cluster;
+mod continuity;
 mod describe;
 mod error;
 mod hosts;
@@ -54,6 +55,7 @@ mod warning;
 
 pub use self::builder::ConnInfoBuilder;
 pub use self::cluster::{ClusterSettings, Endpoint, Scheme, StoreSettings};
+pub use self::continuity::{CommitResolution, Replay, ReplaySettings};
 pub use self::describe::Redacted;
 pub use self::error::{ConnInfoError, ConnInfoErrorKind};
 pub use self::hosts::HostSpec;
@@ -65,9 +67,7 @@ pub use self::pool::{LagLimits, PoolSettings};
 pub use self::reads::{ReadRouting, ReadSettings};
 pub use self::resolve::{defaults, resolve};
 pub use self::secret::Secret;
-pub use self::session::{
-    AuthMethod, CommitResolution, LoadBalanceHosts, RequireAuth, TargetSessionAttrs,
-};
+pub use self::session::{AuthMethod, LoadBalanceHosts, RequireAuth, TargetSessionAttrs};
 pub use self::settings::{Origin, Settings};
 pub use self::socket::SocketSettings;
 pub use self::surroundings::{FileError, FileKind, FileText, FixedSurroundings, Surroundings};

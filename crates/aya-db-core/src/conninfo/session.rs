@@ -41,27 +41,6 @@ impl TargetSessionAttrs {
     }
 }
 
-/// How a commit whose answer was lost is resolved (`commit_resolution`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub enum CommitResolution {
-    /// By the leader's history, where a source tells it.
-    #[default]
-    Auto,
-    /// By the leader's history.
-    Lsn,
-    /// Not at all.
-    Off,
-}
-
-impl CommitResolution {
-    pub(super) fn from_settings(settings: &Settings) -> Result<Self, ConnInfoError> {
-        let Some(given) = Given::filled(settings, "commit_resolution") else {
-            return Ok(Self::default());
-        };
-        given.choice(&[("auto", Self::Auto), ("lsn", Self::Lsn), ("off", Self::Off)])
-    }
-}
-
 /// In which order hosts are tried (`load_balance_hosts`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum LoadBalanceHosts {

@@ -190,9 +190,10 @@ pub const KEYWORDS: &[Keyword] = &[
         .default("8"),
     own(
         "commit_resolution",
-        "auto, lsn, off",
-        "how a commit whose answer was lost is resolved: lsn by the leader's history, auto the \
-         same where etcd or Patroni tells that history",
+        "auto, lsn, ledger, off",
+        "how a commit whose answer was lost is resolved: lsn by the leader's history, ledger by a \
+         row in aya_db.commit_ledger, auto by the history where etcd or Patroni tells it, else by \
+         the ledger where there is one",
     )
     .default("auto"),
     own(
@@ -220,6 +221,24 @@ pub const KEYWORDS: &[Keyword] = &[
         "how long a read that must see an earlier write waits for a standby",
     )
     .default("100"),
+    own(
+        "transaction_replay",
+        "on, off",
+        "whether an open transaction whose connection is lost is run again on the new leader",
+    )
+    .default("on"),
+    own(
+        "replay_max_statements",
+        "number",
+        "the most statements of a transaction that are kept for its replay",
+    )
+    .default("1000"),
+    own(
+        "replay_max_bytes",
+        "bytes, or with kB, MB, GB",
+        "the most bytes of statements, parameters and copied data that are kept for it",
+    )
+    .default("4MB"),
     own("probe_interval", "milliseconds, or with a unit", "time between questions to each server")
         .default("5000"),
     own(

@@ -9,7 +9,13 @@
 //! the new leader's. Nothing here asks a server.
 
 mod commit;
+mod digest;
+mod record;
+mod replay;
 
 pub use self::commit::{
     CommitMark, Evidence, Question, Restarted, Verdict, Xid, XidStatus, resolve,
 };
+pub use self::digest::{Digest, Digester};
+pub use self::record::{Divergence, Entry, Input, Record, RecordLimits, Refusal, Seen, excerpt};
+pub use self::replay::{Answered, answered_again, is_cured_by_replay};

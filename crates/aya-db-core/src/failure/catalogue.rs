@@ -41,7 +41,7 @@ const fn e(
     Entry { kind, code, title, cause, remedy }
 }
 
-static ENTRIES: [Entry; 53] = [
+static ENTRIES: [Entry; 56] = [
     e(
         FailureKind::NameResolution,
         "AYA-1001",
@@ -333,6 +333,39 @@ static ENTRIES: [Entry; 53] = [
         "Look whether your write is there, then go on with a new token. With synchronous replication \
          acknowledged commits are not lost, but a token taken under load may point behind them, into \
          what others were writing.",
+    ),
+    e(
+        FailureKind::TransactionLost,
+        "AYA-3014",
+        "the transaction was lost with its connection, and cannot be replayed",
+        "The connection broke before COMMIT was sent, so nothing of the transaction is kept. The \
+         driver could not run it again by itself: it had grown beyond `replay_max_statements` or \
+         `replay_max_bytes`, holds a statement that must not run twice, or replay is switched \
+         off. The message says which.",
+        "Run the transaction again from its beginning; that cannot do it twice. \
+         `Cluster::transaction` does so by itself.",
+    ),
+    e(
+        FailureKind::ReplayDiverged,
+        "AYA-3015",
+        "the transaction was replayed after a loss, and gave something else",
+        "The connection broke before COMMIT was sent, and the driver ran the transaction again. \
+         One of its statements did not answer as it had before: others have written in between, \
+         or the statement gives something else each time (`now()`, `random()`, a sequence). What \
+         the application has seen is no longer true, so the transaction was rolled back. The \
+         message names the first statement that differed.",
+        "Run the transaction again from its beginning, as after a serialization failure (the \
+         error's SQLSTATE is 40001). `Cluster::transaction` does so by itself.",
+    ),
+    e(
+        FailureKind::SessionStateLost,
+        "AYA-3016",
+        "the session was lost, and something of its state cannot be restored",
+        "The connection of a session broke, and the session held something that lives in one \
+         server process alone: a temporary table, a session-level advisory lock, a cursor WITH \
+         HOLD. The message names it.",
+        "The session goes on without what was named, on a new connection and with everything \
+         else restored. Make anew what was lost before you go on.",
     ),
     e(
         FailureKind::SerializationFailure,

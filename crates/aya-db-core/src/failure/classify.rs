@@ -216,6 +216,9 @@ fn proof_of(cause: &Cause) -> Proof {
         | Cause::NoStandby
         | Cause::NotFresh
         | Cause::TokenLost
+        | Cause::NotReplayed
+        | Cause::Diverged
+        | Cause::SessionState
         | Cause::RoleMismatch
         | Cause::StalePrimary
         | Cause::Closed => Proof::None,
@@ -288,6 +291,9 @@ fn kind_of(facts: &Facts) -> FailureKind {
         Cause::TokenLost => FailureKind::CausalTokenLost,
         Cause::PoolExhausted => FailureKind::PoolExhausted,
         Cause::BreakerOpen => FailureKind::BreakerOpen,
+        Cause::NotReplayed => FailureKind::TransactionLost,
+        Cause::Diverged => FailureKind::ReplayDiverged,
+        Cause::SessionState => FailureKind::SessionStateLost,
         Cause::RoleMismatch => FailureKind::RoleMismatch,
         Cause::StalePrimary => FailureKind::StalePrimary,
         Cause::Closed => FailureKind::Closed,
@@ -404,6 +410,9 @@ fn suspicion_of(facts: &Facts, kind: FailureKind) -> Option<Suspicion> {
         | FailureKind::TransactionExpired
         | FailureKind::CommitRolledBack
         | FailureKind::OutcomeInDoubt
+        | FailureKind::TransactionLost
+        | FailureKind::ReplayDiverged
+        | FailureKind::SessionStateLost
         | FailureKind::SerializationFailure
         | FailureKind::Deadlock
         | FailureKind::StalePreparedStatement

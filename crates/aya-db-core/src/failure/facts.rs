@@ -202,6 +202,12 @@ pub enum Cause {
     NotFresh,
     /// What a causal token stands for is not part of the cluster's history.
     TokenLost,
+    /// The transaction was lost earlier, and cannot be replayed.
+    NotReplayed,
+    /// The transaction was replayed, and gave something else.
+    Diverged,
+    /// The session was lost, and with it what cannot be restored.
+    SessionState,
     /// The server's role is not the wanted one.
     RoleMismatch,
     /// The server is a primary that was left behind: an old timeline or another database cluster.

@@ -76,6 +76,12 @@ pub enum FailureKind {
     OutcomeInDoubt,
     /// What a causal token stands for is not part of the cluster's history.
     CausalTokenLost,
+    /// The transaction was lost with its connection, and cannot be replayed.
+    TransactionLost,
+    /// The transaction was lost with its connection, and its replay gave something else.
+    ReplayDiverged,
+    /// The session was lost, and something of its state cannot be restored.
+    SessionStateLost,
     /// Another transaction made this one impossible to serialize.
     SerializationFailure,
     /// The transaction was chosen to break a deadlock.
@@ -159,6 +165,8 @@ impl FailureKind {
             | Self::SessionExpired
             | Self::ReadOnlyServer
             | Self::OutcomeInDoubt
+            | Self::TransactionLost
+            | Self::ReplayDiverged
             | Self::SerializationFailure
             | Self::Deadlock
             | Self::StalePreparedStatement => Persistence::Transient,
@@ -176,6 +184,7 @@ impl FailureKind {
             | Self::TransactionExpired
             | Self::ProtocolViolation
             | Self::NotReplicated
+            | Self::SessionStateLost
             | Self::CommitRolledBack
             | Self::QueryCancelled
             | Self::LockNotAvailable

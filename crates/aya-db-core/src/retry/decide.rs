@@ -264,8 +264,10 @@ const fn step(kind: FailureKind) -> Option<(Wait, Target)> {
         | FailureKind::PoolExhausted
         | FailureKind::BreakerOpen
         | FailureKind::OutcomeInDoubt => Some((Wait::Backoff, Target::Fresh)),
-        FailureKind::SessionExpired => Some((Wait::Now, Target::Fresh)),
-        FailureKind::SerializationFailure | FailureKind::Deadlock => {
+        FailureKind::SessionExpired | FailureKind::TransactionLost => {
+            Some((Wait::Now, Target::Fresh))
+        }
+        FailureKind::ReplayDiverged | FailureKind::SerializationFailure | FailureKind::Deadlock => {
             Some((Wait::Backoff, Target::Same))
         }
         FailureKind::StalePreparedStatement => Some((Wait::Now, Target::Same)),
@@ -283,6 +285,7 @@ const fn step(kind: FailureKind) -> Option<(Wait, Target)> {
         | FailureKind::TransactionExpired
         | FailureKind::ProtocolViolation
         | FailureKind::NotReplicated
+        | FailureKind::SessionStateLost
         | FailureKind::CommitRolledBack
         | FailureKind::QueryCancelled
         | FailureKind::LockNotAvailable
