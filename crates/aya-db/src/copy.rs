@@ -11,7 +11,8 @@ use bytes::Bytes;
 use futures_util::{SinkExt, Stream};
 use tokio_postgres::{CopyInSink, CopyOutStream};
 
-use aya_db_core::failure::{Facts, InTransaction, Phase, Safety, Sent};
+use aya_db_core::NodeId;
+use aya_db_core::failure::{InTransaction, Safety};
 
 use crate::core::Core;
 use crate::error::Error;
@@ -21,43 +22,39 @@ use crate::link::Link;
 use crate::options::CallOptions;
 use crate::pool::Pooled;
 use crate::talk::Talk;
-use crate::transaction::Transaction;
+use crate::transaction::{Sink, Transaction, Turn};
 
-/// The connection under a COPY.
-pub(crate) enum Holder {
-    Own { core: Arc<Core>, link: Pooled, safety: Safety },
-    Transaction(Transaction),
+/// A COPY that stands alone, on its connection.
+pub(crate) struct Alone {
+    core: Arc<Core>,
+    link: Pooled,
+    safety: Safety,
 }
 
-impl Holder {
-    fn link(&self) -> &Link {
-        match self {
-            Self::Own { link, .. } => link,
-            Self::Transaction(transaction) => transaction.link(),
-        }
-    }
-
+impl Alone {
     fn talk(&self) -> Talk<'_> {
-        match self {
-            Self::Own { core, link, safety } => Talk::alone(link, &core.session, *safety, None),
-            Self::Transaction(transaction) => transaction.talk(),
-        }
-    }
-
-    fn scope(&self) -> InTransaction {
-        match self {
-            Self::Own { .. } => InTransaction::No,
-            Self::Transaction(_) => InTransaction::Yes,
-        }
+        Talk::alone(&self.link, &self.core.session, self.safety, None)
     }
 
     fn fail(&self, failed: Failed) -> Error {
+        drop(self.core.tell(&failed, &failed.classify()));
+        Error::from_failed(&failed, None)
+    }
+}
+
+/// The connection under a COPY.
+pub(crate) enum Holder {
+    Alone(Alone),
+    Transaction(Turn),
+    /// A transaction that ends with the COPY.
+    Whole(Turn),
+}
+
+impl Holder {
+    fn node(&self) -> Option<&NodeId> {
         match self {
-            Self::Own { core, .. } => {
-                drop(core.tell(&failed, &failed.classify()));
-                Error::from_failed(&failed, None)
-            }
-            Self::Transaction(transaction) => transaction.fail("copy", failed),
+            Self::Alone(alone) => Some(alone.link.node()),
+            Self::Transaction(turn) | Self::Whole(turn) => turn.link().map(Link::node),
         }
     }
 }
@@ -73,31 +70,60 @@ impl Holder {
 /// ```
 pub struct CopyIn {
     // Dropped first, so that the server hears of the end before anybody else uses the connection.
-    sink: Pin<Box<CopyInSink<Bytes>>>,
+    sink: Sink,
     holder: Holder,
 }
 
 impl CopyIn {
+    /// One in a transaction.
+    pub(crate) async fn within(transaction: &Transaction, sql: &str) -> Result<Self, Error> {
+        let (turn, sink) = Turn::copy_in(transaction, sql).await?;
+        Ok(Self { sink, holder: Holder::Transaction(turn) })
+    }
+
+    /// One that is all of its transaction.
+    pub(crate) async fn whole(transaction: &Transaction, sql: &str) -> Result<Self, Error> {
+        let (turn, sink) = Turn::copy_in(transaction, sql).await?;
+        Ok(Self { sink, holder: Holder::Whole(turn) })
+    }
+
     /// Sends a piece of the data; pieces need not end where rows do. Dropped midway, the piece
     /// may have been taken or not.
     ///
     /// # Errors
-    /// When the server refuses the data or is lost; nothing is copied then.
+    /// When the server refuses the data, or is lost and the data so far is not kept
+    /// (`replay_max_bytes`); nothing is copied then.
     pub async fn send(&mut self, data: impl Into<Bytes>) -> Result<(), Error> {
-        let (talk, scope) = (self.holder.talk(), self.holder.scope());
-        let sent = talk.copy_data(scope, self.sink.send(data.into())).await;
-        sent.map_err(|failed| self.holder.fail(failed))
+        let data = data.into();
+        match &mut self.holder {
+            Holder::Alone(alone) => {
+                let sent = alone.talk().copy_data(InTransaction::No, self.sink.send(data)).await;
+                sent.map_err(|failed| alone.fail(failed))
+            }
+            Holder::Transaction(turn) | Holder::Whole(turn) => {
+                turn.send(&mut self.sink, data).await
+            }
+        }
     }
 
     /// Says that the data is complete, and gives the number of rows.
     ///
     /// # Errors
     /// When the server refuses the data, and, of fate
-    /// [`Unknown`](aya_db_core::Fate::Unknown), when its answer was lost.
-    pub async fn finish(mut self) -> Result<u64, Error> {
-        let (talk, scope) = (self.holder.talk(), self.holder.scope());
-        let done = talk.copy_done(scope, self.sink.as_mut().finish()).await;
-        done.map_err(|failed| self.holder.fail(failed))
+    /// [`Unknown`](aya_db_core::Fate::Unknown), when its answer was lost and nobody can tell.
+    pub async fn finish(self) -> Result<u64, Error> {
+        let Self { mut sink, holder } = self;
+        match holder {
+            Holder::Alone(alone) => {
+                let done = alone.talk().copy_done(InTransaction::No, sink.as_mut().finish()).await;
+                done.map_err(|failed| alone.fail(failed))
+            }
+            Holder::Transaction(mut turn) => turn.finish(sink).await,
+            Holder::Whole(mut turn) => {
+                let count = turn.finish(sink).await?;
+                turn.commit().await.map(|()| count)
+            }
+        }
     }
 }
 
@@ -117,6 +143,12 @@ pub struct CopyOut {
 }
 
 impl CopyOut {
+    /// One in a transaction.
+    pub(crate) async fn within(transaction: &Transaction, sql: &str) -> Result<Self, Error> {
+        let (turn, stream) = Turn::copy_out(transaction, sql).await?;
+        Ok(Self { stream: Box::pin(stream), holder: Holder::Transaction(turn) })
+    }
+
     /// The next piece; `None` at the end. Dropped midway, no piece is lost.
     ///
     /// # Errors
@@ -131,30 +163,47 @@ impl Stream for CopyOut {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
-        Poll::Ready(match ready!(this.stream.as_mut().poll_next(cx)) {
-            Some(Ok(piece)) => Some(Ok(piece)),
-            Some(Err(error)) => {
-                let scope = this.holder.scope();
-                let cause = this.holder.talk().cause(&error);
-                let facts = Facts::new(Phase::CopyOut(scope), Sent::Yes, cause);
-                let failed = Failed::new(facts).on(this.holder.link()).because(error);
-                Some(Err(this.holder.fail(failed)))
+        let next = ready!(this.stream.as_mut().poll_next(cx));
+        Poll::Ready(match (next, &mut this.holder) {
+            (Some(Ok(piece)), Holder::Alone(_)) => Some(Ok(piece)),
+            (Some(Ok(piece)), Holder::Transaction(turn) | Holder::Whole(turn)) => {
+                turn.received(&piece);
+                Some(Ok(piece))
             }
-            None => None,
+            (Some(Err(error)), Holder::Alone(alone)) => {
+                let failed = alone.talk().copy_out_failed(InTransaction::No, error);
+                Some(Err(alone.fail(failed)))
+            }
+            (Some(Err(error)), Holder::Transaction(turn) | Holder::Whole(turn)) => {
+                Some(Err(turn.fail_out(error)))
+            }
+            (None, Holder::Alone(_)) => None,
+            (None, Holder::Transaction(turn) | Holder::Whole(turn)) => {
+                turn.received_all();
+                None
+            }
         })
     }
 }
 
 impl fmt::Debug for CopyIn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CopyIn").field("node", self.holder.link().node()).finish_non_exhaustive()
+        f.debug_struct("CopyIn").field("node", &self.holder.node()).finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for CopyOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CopyOut").field("node", self.holder.link().node()).finish_non_exhaustive()
+        f.debug_struct("CopyOut").field("node", &self.holder.node()).finish_non_exhaustive()
     }
+}
+
+/// The work of beginning a COPY that stands alone; only that is ever run again.
+pub(crate) struct CopyWork<'a, C> {
+    pub(crate) core: &'a Arc<Core>,
+    pub(crate) options: &'a CallOptions,
+    pub(crate) sql: &'a str,
+    pub(crate) direction: PhantomData<C>,
 }
 
 /// A direction of COPY.
@@ -167,7 +216,7 @@ pub(crate) trait Copying: Sized + Send {
     -> impl Future<Output = Result<Self::Data, Failed>> + Send;
 
     /// One that has begun.
-    fn new(data: Self::Data, holder: Holder) -> Self;
+    fn new(data: Self::Data, alone: Alone) -> Self;
 }
 
 impl Copying for CopyIn {
@@ -177,8 +226,8 @@ impl Copying for CopyIn {
         talk.copy_in(sql).await
     }
 
-    fn new(sink: Self::Data, holder: Holder) -> Self {
-        Self { sink: Box::pin(sink), holder }
+    fn new(sink: Self::Data, alone: Alone) -> Self {
+        Self { sink: Box::pin(sink), holder: Holder::Alone(alone) }
     }
 }
 
@@ -189,17 +238,9 @@ impl Copying for CopyOut {
         talk.copy_out(sql).await
     }
 
-    fn new(stream: Self::Data, holder: Holder) -> Self {
-        Self { stream: Box::pin(stream), holder }
+    fn new(stream: Self::Data, alone: Alone) -> Self {
+        Self { stream: Box::pin(stream), holder: Holder::Alone(alone) }
     }
-}
-
-/// The work of beginning a COPY; only that is ever run again.
-pub(crate) struct CopyWork<'a, C> {
-    pub(crate) core: &'a Arc<Core>,
-    pub(crate) options: &'a CallOptions,
-    pub(crate) sql: &'a str,
-    pub(crate) direction: PhantomData<C>,
 }
 
 impl<C: Copying> Work for CopyWork<'_, C> {
@@ -209,10 +250,7 @@ impl<C: Copying> Work for CopyWork<'_, C> {
         let safety = self.options.safety;
         let talk = Talk::alone(&link, &self.core.session, safety, attempt.run_until);
         match C::begin(&talk, self.sql).await {
-            Ok(data) => {
-                let core = Arc::clone(self.core);
-                Ok(C::new(data, Holder::Own { core, link, safety }))
-            }
+            Ok(data) => Ok(C::new(data, Alone { core: Arc::clone(self.core), link, safety })),
             Err(failed) => Err(failed.with_link(link)),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio::sync::oneshot;
 
@@ -11,7 +11,7 @@ use aya_db_core::pool::{RecyclePolicy, SlotPolicy};
 use aya_db_core::retry::{Budget, BudgetState, Policy};
 
 use crate::connect::Session;
-use crate::doubt::marks_commits;
+use crate::doubt::{Pruner, Resolution};
 use crate::failed::Failed;
 use crate::monitor::Monitor;
 use crate::pool::{Dialling, Keeper};
@@ -24,8 +24,9 @@ pub(crate) struct Core {
     pub(crate) dialling: Arc<Dialling>,
     pub(crate) keeper: Keeper,
     pub(crate) policy: Policy,
-    /// Whether commits are marked, so that one in doubt can be resolved.
-    pub(crate) marks_commits: bool,
+    /// How a commit in doubt is resolved.
+    pub(crate) resolution: Resolution,
+    pruner: OnceLock<Pruner>,
     /// How statements choose their server by their text.
     pub(crate) texts: Texts,
     /// How many reads have been routed, for those that take turns.
@@ -55,7 +56,7 @@ impl Core {
         });
         let budget = Mutex::new(Budget::full(&policy.budget, monitor.clock().now()));
         let keeper = Keeper::start(Arc::clone(&dialling));
-        let marks_commits = marks_commits(session.info());
+        let resolution = Resolution::of(session.info());
         let texts = Texts::new(session.info().reads().routing);
         Self {
             session,
@@ -63,7 +64,8 @@ impl Core {
             dialling,
             keeper,
             policy,
-            marks_commits,
+            resolution,
+            pruner: OnceLock::new(),
             texts,
             turns: AtomicU64::new(0),
             budget,
@@ -75,6 +77,11 @@ impl Core {
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
         self.keeper.close();
+    }
+
+    /// Sees to it that the ledger, which is in use, does not grow for ever.
+    pub(crate) fn prune_ledger(self: &Arc<Self>) {
+        self.pruner.get_or_init(|| Pruner::start(self));
     }
 
     pub(crate) fn is_closed(&self) -> bool {

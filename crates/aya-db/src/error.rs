@@ -46,6 +46,7 @@ struct Inner {
     /// The sources that cannot be read, each with the reason.
     lost_sources: Vec<String>,
     warnings: Vec<Warning>,
+    advice: Option<&'static str>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -112,8 +113,12 @@ impl Error {
         self.0.found.reason
     }
 
-    /// The server's error code, if a server raised the error.
+    /// The server's error code, if a server raised the error; 40001 for a replay that diverged, since
+    /// it is to be met as a serialization failure is.
     pub fn sqlstate(&self) -> Option<&str> {
+        if self.kind() == FailureKind::ReplayDiverged {
+            return Some("40001");
+        }
         self.db_error().map(|error| error.code().code())
     }
 
@@ -161,6 +166,7 @@ impl Error {
             hosts: Vec::new(),
             lost_sources: Vec::new(),
             warnings: Vec::new(),
+            advice: failed.advice(),
             source: failed.source(),
         }))
     }
@@ -201,7 +207,8 @@ impl fmt::Display for Error {
     /// One line: what happened, where, and what became of the work; then every host with its own
     /// cause, where no server could be had.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { found, stop, node, attempts, hosts, lost_sources, warnings, .. } = &*self.0;
+        let Inner { found, stop, node, attempts, hosts, lost_sources, warnings, advice, .. } =
+            &*self.0;
         write!(f, "{} ({})", found.kind, found.kind.code())?;
         if let Some(node) = node {
             write!(f, " on {node}")?;
@@ -215,6 +222,9 @@ impl fmt::Display for Error {
         }
         if found.kind != FailureKind::Configuration {
             write!(f, "; fate: {}", found.fate)?;
+        }
+        if let Some(advice) = advice {
+            write!(f, " ({advice})")?;
         }
         if attempts.len() > 1 {
             write!(f, "; {} attempts", attempts.len())?;
@@ -273,6 +283,9 @@ const fn is_told_by_its_source(kind: FailureKind) -> bool {
             | FailureKind::NoStandby
             | FailureKind::NotFresh
             | FailureKind::CausalTokenLost
+            | FailureKind::TransactionLost
+            | FailureKind::ReplayDiverged
+            | FailureKind::SessionStateLost
     )
 }
 

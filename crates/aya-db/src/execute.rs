@@ -67,27 +67,47 @@ pub(crate) async fn execute<W: Work>(
     options: &CallOptions,
     work: &mut W,
 ) -> Result<W::Output, Error> {
+    let course = Course::begin(core, options);
+    run(course, work, None).await.map_err(|stopped| stopped.error)
+}
+
+/// Runs `work` after a failure that it is to cure, until it is done, or until it can no longer be run.
+pub(crate) async fn cure<W: Work>(
+    core: &Core,
+    options: &CallOptions,
+    work: &mut W,
+    failed: Failed,
+    run_until: Option<Instant>,
+) -> Result<W::Output, Stopped> {
     let mut course = Course::begin(core, options);
+    course.run_until = run_until;
+    course.extend(Duration::ZERO);
+    run(course, work, Some(failed)).await
+}
+
+/// The end of a call that did not succeed.
+#[derive(Debug)]
+pub(crate) struct Stopped {
+    /// The last failure, which is not to be tried again.
+    pub(crate) failed: Failed,
+    /// What the application is told.
+    pub(crate) error: Error,
+}
+
+async fn run<W: Work>(
+    mut course: Course<'_>,
+    work: &mut W,
+    mut earlier: Option<Failed>,
+) -> Result<W::Output, Stopped> {
     let mut same = None;
     let mut began = course.began;
     loop {
-        let link = match same.take() {
-            Some(link) => Ok(link),
-            None => course.checkout().await,
-        };
-        let failed = match link {
-            Ok(link) => {
-                let attempt = Attempting { run_until: course.run_until, before: &course.attempts };
-                match work.run(link, &attempt).await {
-                    Ok(output) => return Ok(output),
-                    Err(failed) => {
-                        // The time in which a server runs the work is not spent on waiting.
-                        course.extend(began.elapsed());
-                        failed
-                    }
-                }
-            }
-            Err(failed) => failed,
+        let failed = match earlier.take() {
+            Some(failed) => failed,
+            None => match course.attempt(work, same.take(), began).await {
+                Ok(output) => return Ok(output),
+                Err(failed) => failed,
+            },
         };
         same = Box::pin(course.go_on(work, failed, began)).await?;
         began = Instant::now();
@@ -134,6 +154,25 @@ impl<'a> Course<'a> {
         }
     }
 
+    async fn attempt<W: Work>(
+        &mut self,
+        work: &mut W,
+        same: Option<Pooled>,
+        began: Instant,
+    ) -> Result<W::Output, Failed> {
+        let link = match same {
+            Some(link) => link,
+            None => self.checkout().await?,
+        };
+        let attempt = Attempting { run_until: self.run_until, before: &self.attempts };
+        let done = work.run(link, &attempt).await;
+        if done.is_err() {
+            // The time in which a server runs the work is not spent on waiting.
+            self.extend(began.elapsed());
+        }
+        done
+    }
+
     async fn checkout(&mut self) -> Result<Pooled, Failed> {
         if self.core.is_closed() {
             let facts = Facts::new(Phase::Waiting, Sent::No, Cause::Closed);
@@ -175,7 +214,7 @@ impl<'a> Course<'a> {
         work: &W,
         mut failed: Failed,
         began: Instant,
-    ) -> Result<Option<Pooled>, Error> {
+    ) -> Result<Option<Pooled>, Stopped> {
         let found = failed.classify();
         metrics::count_failure(&found);
         self.number = self.number.saturating_add(1);
@@ -187,7 +226,10 @@ impl<'a> Course<'a> {
             remaining: self.deadline.saturating_duration_since(now),
         };
         let facts = failed.facts();
-        let decision = decide(&found, facts, &self.core.policy, &progress, self.core.budget());
+        let decision = match failed.stopped() {
+            Some(reason) => Decision::Stop { reason },
+            None => decide(&found, facts, &self.core.policy, &progress, self.core.budget()),
+        };
         let decision = if self.intent != self.intent.without_standbys()
             && leaves_standbys(self.core, self.options, &failed, decision)
         {
@@ -200,7 +242,8 @@ impl<'a> Course<'a> {
         match decision {
             Decision::Stop { reason } => {
                 drop(self.core.tell(&failed, &found));
-                Err(self.error(&failed, &found, reason))
+                let error = self.error(&failed, &found, reason);
+                Err(Stopped { failed: failed.told().stop(reason), error })
             }
             Decision::Reprepare => {
                 let link = failed.take_link();

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aya_db_core::failure::{
-    Cause, Classified, CommitDoubt, Facts, Persistence, Safety, Sent, classify,
+    Cause, Classified, CommitDoubt, Facts, Persistence, Phase, Safety, Sent, classify,
 };
+use aya_db_core::retry::StopReason;
 use aya_db_core::{Generation, NodeId, SqlState};
 
 use crate::connect::ConnectFailure;
+use crate::error::Error;
 use crate::link::Link;
 use crate::pool::Pooled;
 
@@ -29,6 +31,12 @@ struct Inner {
     link: Option<Pooled>,
     /// Whether the monitor has been told already.
     told: bool,
+    /// Why a loop inside the work has given up, if one has.
+    stopped: Option<StopReason>,
+    /// What the application may do so that the like is resolved.
+    advice: Option<&'static str>,
+    /// What the application is told, if that was settled already.
+    raised: Option<Error>,
 }
 
 impl Failed {
@@ -41,6 +49,9 @@ impl Failed {
             elapsed: None,
             link: None,
             told: false,
+            stopped: None,
+            advice: None,
+            raised: None,
         }))
     }
 
@@ -86,6 +97,70 @@ impl Failed {
         self
     }
 
+    /// The same, which a loop inside the work has given up for this reason.
+    pub(crate) fn stop(mut self, reason: StopReason) -> Self {
+        self.0.stopped = Some(reason);
+        self
+    }
+
+    /// The same, with what the application may do so that the like is resolved.
+    pub(crate) fn advise(mut self, advice: &'static str) -> Self {
+        self.0.advice = Some(advice);
+        self
+    }
+
+    /// The same, of which the application is told by this error.
+    pub(crate) fn raised(mut self, error: Error) -> Self {
+        self.0.raised = Some(error);
+        self
+    }
+
+    pub(crate) fn take_raised(&mut self) -> Option<Error> {
+        self.0.raised.take()
+    }
+
+    /// The same, if nothing of it was sent: then it failed in this phase.
+    pub(crate) fn unless_sent(mut self, phase: Phase) -> Self {
+        if self.0.facts.sent == Sent::No {
+            self.0.facts.phase = phase;
+        }
+        self
+    }
+
+    /// The same, of work that is safe to run again in this way.
+    pub(crate) fn with_safety(mut self, safety: Safety) -> Self {
+        self.0.facts.safety = safety;
+        self
+    }
+
+    /// Another account of it, without the connection.
+    pub(crate) fn copy(&self) -> Self {
+        let Inner {
+            facts,
+            node,
+            generation,
+            source,
+            elapsed,
+            told,
+            stopped,
+            advice,
+            raised,
+            link: _,
+        } = &*self.0;
+        Self(Box::new(Inner {
+            facts: facts.clone(),
+            node: node.clone(),
+            generation: *generation,
+            source: source.clone(),
+            elapsed: *elapsed,
+            link: None,
+            told: *told,
+            stopped: *stopped,
+            advice: *advice,
+            raised: raised.clone(),
+        }))
+    }
+
     /// The same, now that the work is known not to have been committed.
     pub(crate) fn rolled_back(mut self) -> Self {
         self.0.facts.doubt = CommitDoubt::RolledBack;
@@ -102,6 +177,14 @@ impl Failed {
 
     pub(crate) fn is_told(&self) -> bool {
         self.0.told
+    }
+
+    pub(crate) fn stopped(&self) -> Option<StopReason> {
+        self.0.stopped
+    }
+
+    pub(crate) fn advice(&self) -> Option<&'static str> {
+        self.0.advice
     }
 
     pub(crate) fn facts(&self) -> &Facts {

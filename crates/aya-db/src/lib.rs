@@ -30,6 +30,7 @@ mod builder;
 mod canceller;
 mod clock;
 mod cluster;
+mod commit;
 mod connect;
 mod copy;
 mod core;
@@ -70,7 +71,7 @@ mod guides {
     struct Reads;
 }
 
-pub use aya_db_core::conninfo::LagLimits;
+pub use aya_db_core::conninfo::{LagLimits, Replay};
 pub use aya_db_core::failure::FailureKind;
 pub use aya_db_core::observation::Source;
 pub use aya_db_core::route::{CausalToken, CausalTokenError, Fallback, Intent, StandbyPolicy};
@@ -84,11 +85,12 @@ pub use self::builder::ClusterBuilder;
 pub use self::canceller::Canceller;
 pub use self::cluster::Cluster;
 pub use self::copy::{CopyIn, CopyOut};
+pub use self::doubt::COMMIT_LEDGER_SQL;
 pub use self::error::{Attempt, Error};
 pub use self::events::Events;
 pub use self::listen::{Listener, Signal};
 pub use self::options::{CallOptions, IsolationLevel, TransactionOptions};
 pub use self::pool::PoolStatus;
-pub use self::sql::{Prepared, Sql};
+pub use self::sql::{Once, Prepared, Repeats, Sql, once};
 pub use self::transaction::Transaction;
 pub use self::view::View;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aya_db_core::conninfo::LagLimits;
+use aya_db_core::conninfo::{LagLimits, Replay};
 use aya_db_core::failure::Safety;
 use aya_db_core::route::{CausalToken, Fallback, Hint, Intent, StandbyPolicy};
 
@@ -192,6 +192,7 @@ pub struct TransactionOptions {
     isolation: Option<IsolationLevel>,
     access: Access,
     deferrable: bool,
+    replay: Option<Replay>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -238,6 +239,17 @@ impl TransactionOptions {
     pub fn deferrable(mut self) -> Self {
         self.deferrable = true;
         self
+    }
+
+    /// Whether it is replayed when its connection is lost, in place of `transaction_replay`.
+    #[must_use]
+    pub fn replay(mut self, replay: Replay) -> Self {
+        self.replay = Some(replay);
+        self
+    }
+
+    pub(crate) fn replay_or(self, otherwise: Replay) -> Replay {
+        self.replay.unwrap_or(otherwise)
     }
 
     /// The statement that begins it.

@@ -12,6 +12,46 @@ use tokio_postgres::types::Type;
 pub trait Sql: sealed::Sealed + Sync {
     /// The statement's text.
     fn text(&self) -> &str;
+
+    /// Whether it may run again when its transaction is replayed.
+    fn repeats(&self) -> Repeats {
+        Repeats::Allowed
+    }
+}
+
+/// Whether a statement may run again when its transaction is replayed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Repeats {
+    /// It may.
+    Allowed,
+    /// It may not: a transaction that holds it is lost with its connection.
+    Never,
+}
+
+/// Marks a statement as one that must not run twice, since it does something outside of its transaction:
+/// it calls another database, or a program. A transaction with such a statement is not replayed.
+///
+/// ```no_run
+/// # async fn example(tx: &aya_db::Transaction) -> Result<(), aya_db::Error> {
+/// tx.execute(&aya_db::once("select send_letter($1)"), &[&7_i64]).await?;
+/// # Ok(()) }
+/// ```
+pub const fn once<S: Sql>(sql: S) -> Once<S> {
+    Once(sql)
+}
+
+/// See [`once`].
+#[derive(Debug, Clone)]
+pub struct Once<S>(S);
+
+impl<S: Sql> Sql for Once<S> {
+    fn text(&self) -> &str {
+        self.0.text()
+    }
+
+    fn repeats(&self) -> Repeats {
+        Repeats::Never
+    }
 }
 
 impl Sql for str {
@@ -81,4 +121,5 @@ mod sealed {
     impl Sealed for &str {}
     impl Sealed for String {}
     impl Sealed for super::Prepared {}
+    impl<S: Sealed> Sealed for super::Once<S> {}
 }

@@ -3,27 +3,33 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use futures_util::join;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, SimpleQueryMessage};
 
-use aya_db_core::failure::{Cause, Facts, InTransaction, Phase, Safety, Sent};
+use aya_db_core::failure::{InTransaction, Phase, Safety};
+use aya_db_core::sql_text::is_plain_read;
+use aya_db_core::{Fate, SqlState};
 
+use crate::commit::{Did, Way, commit};
 use crate::core::Core;
-use crate::doubt::{Doubt, is_plain_write, settle};
+use crate::doubt::{Doubt, NO_WAY, Resolution};
 use crate::execute::{Attempting, Work};
 use crate::failed::Failed;
 use crate::link::Link;
 use crate::options::CallOptions;
 use crate::pool::Pooled;
 use crate::sql::Prepared;
-use crate::talk::Talk;
+use crate::talk::{Ahead, Block, Talk};
 
 /// One statement in autocommit, and what is wanted of it.
 pub(crate) struct Statement<'a, W> {
-    pub(crate) core: &'a Arc<Core>,
-    pub(crate) options: &'a CallOptions,
-    pub(crate) sql: &'a str,
-    pub(crate) wanted: W,
+    core: &'a Arc<Core>,
+    options: &'a CallOptions,
+    sql: &'a str,
+    wanted: W,
+    /// The failure of a statement that seems to read, of which nobody knows whether it ran.
+    in_doubt: Option<Failed>,
 }
 
 /// What may be wanted of a statement.
@@ -31,27 +37,15 @@ pub(crate) trait Wanted: Send + Sync {
     /// What comes of it.
     type Answer: Send;
 
+    /// Whether a statement runs for it.
+    const RUNS: bool = true;
+
     /// Asks for it.
     fn ask(
         &self,
         talk: &Talk<'_>,
         sql: &str,
     ) -> impl Future<Output = Result<Self::Answer, Failed>> + Send;
-
-    /// Asks for it by a write that is marked ahead of its COMMIT, so that a commit in doubt can be
-    /// resolved; the answer is `kept` as soon as it has come.
-    fn ask_marked(
-        &self,
-        talk: &Talk<'_>,
-        sql: &str,
-        _doubt: &Doubt,
-        kept: &mut Option<Self::Answer>,
-    ) -> impl Future<Output = Result<(), Failed>> + Send {
-        async move {
-            *kept = Some(self.ask(talk, sql).await?);
-            Ok(())
-        }
-    }
 
     /// Asks for it in the READ ONLY transaction that `begin` begins.
     fn ask_read_only(
@@ -64,20 +58,13 @@ pub(crate) trait Wanted: Send + Sync {
             talk.begin(begin).await?;
             let answer = self.ask(talk, sql).await;
             let ended = match &answer {
-                Ok(_) => talk.commit(None).await,
+                Ok(_) => talk.commit(Ahead::Nothing).await,
                 Err(_) => talk.rollback().await,
             };
             let answer = answer?;
             ended.map(|()| answer)
         }
     }
-}
-
-/// The failure of a write whose answers came out of order.
-fn out_of_order(talk: &Talk<'_>, sql: &str) -> Failed {
-    let phase = Phase::Statement(InTransaction::of_autocommit(sql));
-    let facts = Facts::new(phase, Sent::Yes, Cause::Protocol);
-    Failed::new(facts.with_safety(talk.safety)).on(talk.link)
 }
 
 type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -107,16 +94,6 @@ impl Wanted for Rows<'_> {
         talk.query(sql, self.0).await
     }
 
-    async fn ask_marked(
-        &self,
-        talk: &Talk<'_>,
-        sql: &str,
-        doubt: &Doubt,
-        kept: &mut Option<Vec<Row>>,
-    ) -> Result<(), Failed> {
-        talk.write_rows(sql, self.0, doubt, kept).await
-    }
-
     async fn ask_read_only(
         &self,
         talk: &Talk<'_>,
@@ -132,16 +109,6 @@ impl Wanted for Count<'_> {
 
     async fn ask(&self, talk: &Talk<'_>, sql: &str) -> Result<u64, Failed> {
         talk.execute(sql, self.0).await
-    }
-
-    async fn ask_marked(
-        &self,
-        talk: &Talk<'_>,
-        sql: &str,
-        doubt: &Doubt,
-        kept: &mut Option<u64>,
-    ) -> Result<(), Failed> {
-        talk.write_count(sql, self.0, doubt, kept).await
     }
 }
 
@@ -164,6 +131,8 @@ impl Wanted for Text {
 impl Wanted for Types {
     type Answer = Prepared;
 
+    const RUNS: bool = false;
+
     async fn ask(&self, talk: &Talk<'_>, sql: &str) -> Result<Prepared, Failed> {
         let statement = talk.prepare(sql).await?;
         Ok(Prepared::new(sql, &statement))
@@ -182,23 +151,107 @@ impl Wanted for Types {
 impl Wanted for Nothing {
     type Answer = ();
 
+    const RUNS: bool = false;
+
     async fn ask(&self, _talk: &Talk<'_>, _sql: &str) -> Result<(), Failed> {
         Ok(())
     }
 }
 
-impl<W: Wanted> Statement<'_, W> {
-    /// A write, and what became of it if the answer to its COMMIT is lost.
-    async fn write(&self, talk: &Talk<'_>, attempt: &Attempting<'_>) -> Result<W::Answer, Failed> {
+impl<'a, W: Wanted> Statement<'a, W> {
+    pub(crate) fn new(
+        core: &'a Arc<Core>,
+        options: &'a CallOptions,
+        sql: &'a str,
+        wanted: W,
+    ) -> Self {
+        Self { core, options, sql, wanted, in_doubt: None }
+    }
+
+    /// A statement that may write, in a transaction of its own, and what became of it if the answer to
+    /// COMMIT is lost. COMMIT is sent once the statement was answered: with its answer lost, nothing
+    /// is committed.
+    async fn write(&self, talk: &Talk<'_>) -> Result<W::Answer, Failed> {
+        let way = Way::find(self.core, talk).await?;
+        if way == Way::None {
+            return self.wanted.ask(talk, self.sql).await.map_err(|failed| self.advised(failed));
+        }
         let doubt = Doubt::default();
-        let mut kept = None;
-        let written = self.wanted.ask_marked(talk, self.sql, &doubt, &mut kept).await;
-        match (written, kept) {
-            (Ok(()), Some(answer)) => Ok(answer),
-            (Ok(()), None) => Err(out_of_order(talk, self.sql)),
-            (Err(failed), None) => Err(failed),
-            (Err(failed), Some(answer)) => {
-                settle(self.core, &doubt, failed, attempt.run_until).await.map(|()| answer)
+        let rider = (way == Way::Lsn).then_some(&doubt);
+        let inside = Talk { block: Block::Open, rider, ..*talk };
+        let begin = Talk { canceller: None, ..inside };
+        let asked = async {
+            let begun = Box::pin(begin.begin("begin"));
+            let (begun, answer) = join!(begun, self.wanted.ask(&inside, self.sql));
+            begun.and(answer)
+        };
+        match asked.await {
+            Ok(answer) => {
+                commit(self.core, &inside, &doubt, way, Did::Write).await.map(|()| answer)
+            }
+            Err(failed) => {
+                inside.undo().await;
+                if failed.sqlstate() == Some(SqlState::ACTIVE_SQL_TRANSACTION) {
+                    // It may not run in a block, and has not run.
+                    return self.wanted.ask(talk, self.sql).await;
+                }
+                Err(failed.unless_sent(Phase::Statement(InTransaction::No)))
+            }
+        }
+    }
+
+    fn advised(&self, failed: Failed) -> Failed {
+        match (self.core.resolution, failed.classify().fate) {
+            (Resolution::LedgerIfAny, Fate::Unknown) => failed.advise(NO_WAY),
+            (_, _) => failed,
+        }
+    }
+
+    async fn ask_on(&mut self, talk: &Talk<'_>) -> Result<W::Answer, Failed> {
+        let options = self.options;
+        if options.safety == Safety::ReadOnly {
+            return self.wanted.ask_read_only(talk, &options.transaction.begin(), self.sql).await;
+        }
+        let takes_care = W::RUNS
+            && options.safety == Safety::Unmarked
+            && self.core.resolution != Resolution::Off;
+        if !takes_care {
+            return self.wanted.ask(talk, self.sql).await;
+        }
+        if is_plain_read(self.sql) {
+            return Box::pin(self.read(talk)).await;
+        }
+        match InTransaction::of_autocommit(self.sql) {
+            InTransaction::No => Box::pin(self.write(talk)).await,
+            InTransaction::Yes | InTransaction::MayCommit => self.wanted.ask(talk, self.sql).await,
+        }
+    }
+
+    /// A statement that seems to read. Where nobody knows whether it ran, it runs again in a READ ONLY
+    /// transaction, in which it cannot write, and so not twice; if it turns out that it wants to write, the
+    /// first failure stands.
+    async fn read(&mut self, talk: &Talk<'_>) -> Result<W::Answer, Failed> {
+        let Some(first) = self.in_doubt.take() else {
+            let failed = match self.wanted.ask(talk, self.sql).await {
+                Ok(answer) => return Ok(answer),
+                Err(failed) => failed,
+            };
+            if failed.classify().fate != Fate::Unknown {
+                return Err(failed);
+            }
+            self.in_doubt = Some(failed.copy());
+            return Err(failed.with_safety(Safety::ReadOnly));
+        };
+        let begin = self.options.transaction.read_only().begin();
+        let again = Talk { safety: Safety::ReadOnly, ..*talk };
+        let answer = self.wanted.ask_read_only(&again, &begin, self.sql).await;
+        match answer {
+            Err(failed) if failed.sqlstate() == Some(SqlState::READ_ONLY_SQL_TRANSACTION) => {
+                Err(first)
+            }
+            answer => {
+                self.in_doubt = answer.is_err().then_some(first);
+                answer
             }
         }
     }
@@ -210,15 +263,7 @@ impl<W: Wanted> Work for Statement<'_, W> {
     async fn run(&mut self, link: Pooled, attempt: &Attempting<'_>) -> Result<W::Answer, Failed> {
         let alone = Talk::alone(&link, &self.core.session, self.options.safety, attempt.run_until);
         let talk = Talk { canceller: self.options.canceller.as_ref(), ..alone };
-        let answer = if self.options.safety == Safety::ReadOnly {
-            let begin = self.options.transaction.begin();
-            self.wanted.ask_read_only(&talk, &begin, self.sql).await
-        } else if self.core.marks_commits && is_plain_write(self.sql) {
-            Box::pin(self.write(&talk, attempt)).await
-        } else {
-            self.wanted.ask(&talk, self.sql).await
-        };
-        match answer {
+        match self.ask_on(&talk).await {
             Ok(answer) => Ok(answer),
             Err(failed) => Err(failed.with_link(link)),
         }

@@ -1,7 +1,7 @@
 //! Runs statements on one connection and reads the facts off its failures.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use futures_util::join;
@@ -9,11 +9,13 @@ use tokio::time::{Instant, timeout_at};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{CopyInSink, CopyOutStream, Row, SimpleQueryMessage, Statement};
 
+use aya_db_core::continuity::ends_transaction;
 use aya_db_core::failure::{Cause, CommitTag, Facts, InTransaction, Phase, Safety, Sent, Severity};
+use aya_db_core::pool::TransactionStatus;
 
 use crate::canceller::Canceller;
 use crate::connect::{Session, cancel};
-use crate::doubt::{Doubt, MARK};
+use crate::doubt::{Doubt, MARK, NOTE};
 use crate::failed::Failed;
 use crate::failure::{cause_of, server_error, sync_rep_notice};
 use crate::link::{End, Link, Mark, Severed};
@@ -36,6 +38,19 @@ pub(crate) struct Talk<'a> {
     pub(crate) until: Option<Instant>,
     pub(crate) session: &'a Arc<Session>,
     pub(crate) canceller: Option<&'a Canceller>,
+    /// Where the mark that rides along with each statement is kept, if one is to.
+    pub(crate) rider: Option<&'a Doubt>,
+}
+
+/// What is sent together with COMMIT, ahead of it.
+#[derive(Clone, Copy)]
+pub(crate) enum Ahead<'a> {
+    /// Nothing.
+    Nothing,
+    /// The question for the transaction's mark.
+    Mark(&'a Doubt),
+    /// The row of a token.
+    Token(&'a str),
 }
 
 /// What proves that a message reached the server.
@@ -58,7 +73,7 @@ impl<'a> Talk<'a> {
         safety: Safety,
         until: Option<Instant>,
     ) -> Self {
-        Self { link, block: Block::None, safety, until, session, canceller: None }
+        Self { link, block: Block::None, safety, until, session, canceller: None, rider: None }
     }
 }
 
@@ -74,16 +89,18 @@ impl Talk<'_> {
 
     /// The rows of a statement.
     pub(crate) async fn query(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>, Failed> {
-        let statement = self.prepare(sql).await?;
+        let (statement, mark) = (self.prepare(sql).await?, self.rider().await?);
         let phase = || Phase::Statement(self.scope(sql));
-        self.step(phase, Proof::Work, self.link.client().query(&statement, params)).await
+        let query = self.link.client().query(&statement, params);
+        self.step(phase, Proof::Work, self.riding(mark.as_ref(), query)).await
     }
 
     /// How many rows a statement touched.
     pub(crate) async fn execute(&self, sql: &str, params: Params<'_>) -> Result<u64, Failed> {
-        let statement = self.prepare(sql).await?;
+        let (statement, mark) = (self.prepare(sql).await?, self.rider().await?);
         let phase = || Phase::Statement(self.scope(sql));
-        self.step(phase, Proof::Work, self.link.client().execute(&statement, params)).await
+        let execute = self.link.client().execute(&statement, params);
+        self.step(phase, Proof::Work, self.riding(mark.as_ref(), execute)).await
     }
 
     /// The rows of a statement in a READ ONLY transaction of its own, in as many round trips as
@@ -113,14 +130,16 @@ impl Talk<'_> {
 
     /// Several statements in one message.
     pub(crate) async fn batch(&self, sql: &str) -> Result<(), Failed> {
-        let phase = || Phase::Statement(self.scope(sql));
-        self.step(phase, Proof::Work, self.link.client().batch_execute(sql)).await
+        let (mark, phase) = (self.rider().await?, || Phase::Statement(self.scope(sql)));
+        let batch = self.link.client().batch_execute(sql);
+        self.step(phase, Proof::Work, self.riding(mark.as_ref(), batch)).await
     }
 
     /// Several statements in one message, with their rows as text.
     pub(crate) async fn simple_query(&self, sql: &str) -> Result<Vec<SimpleQueryMessage>, Failed> {
-        let phase = || Phase::Statement(self.scope(sql));
-        self.step(phase, Proof::Work, self.link.client().simple_query(sql)).await
+        let (mark, phase) = (self.rider().await?, || Phase::Statement(self.scope(sql)));
+        let query = self.link.client().simple_query(sql);
+        self.step(phase, Proof::Work, self.riding(mark.as_ref(), query)).await
     }
 
     /// BEGIN.
@@ -128,81 +147,74 @@ impl Talk<'_> {
         self.step(|| Phase::Begin, Proof::Work, self.link.client().batch_execute(sql)).await
     }
 
-    /// COMMIT; an answer that says ROLLBACK is a failure. With `doubt`, the transaction is marked
-    /// just ahead of it.
-    pub(crate) async fn commit(&self, doubt: Option<&Doubt>) -> Result<(), Failed> {
-        let mark = match doubt {
-            Some(doubt) => Some((self.prepare(MARK).await?, doubt)),
-            None => None,
+    /// COMMIT; an answer that says ROLLBACK is a failure.
+    pub(crate) async fn commit(&self, ahead: Ahead<'_>) -> Result<(), Failed> {
+        let client = self.link.client();
+        let before = match ahead {
+            Ahead::Nothing => None,
+            Ahead::Mark(_) => Some(self.prepare(MARK).await?),
+            Ahead::Token(_) => Some(self.prepare(NOTE).await?),
         };
+        let noted = OnceLock::new();
         // On the heap: every transaction's future would hold room for two conversations.
         let commit = Box::pin(async {
-            let commit = self.link.client().batch_execute("commit");
-            match &mark {
-                Some((mark, doubt)) => join!(self.mark(mark, doubt), commit).1,
-                None => commit.await,
+            let commit = client.batch_execute("commit");
+            match (&before, ahead) {
+                (Some(mark), Ahead::Mark(doubt)) => join!(self.mark(mark, doubt), commit).1,
+                (Some(note), Ahead::Token(token)) => {
+                    let params: Params<'_> = &[&token];
+                    let (note, committed) = join!(client.execute(note, params), commit);
+                    note.map_err(|error| noted.set(error)).ok();
+                    committed
+                }
+                (_, _) => commit.await,
             }
         });
         // A cancelled COMMIT would stand, but without its standby.
         let alone = Talk { block: Block::None, canceller: None, ..*self };
         alone.step(|| Phase::Commit, Proof::Work, commit).await?;
-        self.answered_commit()
+        self.answered_commit().map_err(|failed| match noted.into_inner() {
+            Some(error) => failed.because(error),
+            None => failed,
+        })
     }
 
-    /// A write in a transaction of its own which is marked ahead of its COMMIT, in as many round
-    /// trips as the statement alone would take. Its rows are `kept` as soon as they have come.
-    pub(crate) async fn write_rows(
-        &self,
-        sql: &str,
-        params: Params<'_>,
-        doubt: &Doubt,
-        kept: &mut Option<Vec<Row>>,
-    ) -> Result<(), Failed> {
-        let (statement, mark) = (self.prepare(sql).await?, self.prepare(MARK).await?);
-        let run = self.link.client().query(&statement, params);
-        self.marked(sql, run, &mark, doubt, kept).await
+    /// Asks for the transaction's mark by a round trip of its own.
+    pub(crate) async fn mark_now(&self, doubt: &Doubt) -> Result<(), Failed> {
+        let mark = self.prepare(MARK).await?;
+        let phase = || Phase::Statement(self.scope(MARK));
+        let row = self.step(phase, Proof::Work, self.link.client().query_one(&mark, &[])).await?;
+        doubt.keep(&row);
+        Ok(())
     }
 
-    /// The same with the number of rows.
-    pub(crate) async fn write_count(
-        &self,
-        sql: &str,
-        params: Params<'_>,
-        doubt: &Doubt,
-        kept: &mut Option<u64>,
-    ) -> Result<(), Failed> {
-        let (statement, mark) = (self.prepare(sql).await?, self.prepare(MARK).await?);
-        let run = self.link.client().execute(&statement, params);
-        self.marked(sql, run, &mark, doubt, kept).await
+    /// The question for the mark, if one is to ride along: none in a failed transaction, which it
+    /// would not survive.
+    async fn rider(&self) -> Result<Option<Statement>, Failed> {
+        match self.rider {
+            Some(doubt) if !doubt.is_marked() && !self.has_failed() => {
+                doubt.may_be_written();
+                Ok(Some(self.prepare(MARK).await?))
+            }
+            Some(_) | None => Ok(None),
+        }
     }
 
-    async fn marked<T>(
+    fn has_failed(&self) -> bool {
+        let status = TransactionStatus::from_byte(self.link.state().status());
+        status == Some(TransactionStatus::Failed)
+    }
+
+    /// A statement, and right behind it the question for the mark.
+    async fn riding<T>(
         &self,
-        sql: &str,
-        run: impl Future<Output = Result<T, tokio_postgres::Error>>,
-        mark: &Statement,
-        doubt: &Doubt,
-        kept: &mut Option<T>,
-    ) -> Result<(), Failed> {
-        let client = self.link.client();
-        let run = async {
-            *kept = Some(run.await?);
-            Ok::<_, tokio_postgres::Error>(())
-        };
-        // Four conversations at once are large, and only writes hold them.
-        let together = Box::pin(async {
-            let (begun, ran, (), committed) = join!(
-                client.batch_execute("begin"),
-                run,
-                self.mark(mark, doubt),
-                client.batch_execute("commit"),
-            );
-            begun?;
-            ran?;
-            committed
-        });
-        self.step(|| Phase::Statement(self.scope(sql)), Proof::Work, together).await?;
-        self.answered_commit()
+        mark: Option<&Statement>,
+        statement: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, tokio_postgres::Error> {
+        match (mark, self.rider) {
+            (Some(mark), Some(doubt)) => join!(statement, Box::pin(self.mark(mark, doubt))).0,
+            (_, _) => statement.await,
+        }
     }
 
     /// Whether the last answer to a COMMIT says COMMIT.
@@ -219,6 +231,14 @@ impl Talk<'_> {
         // Inside a failed transaction it fails as well; nothing is in doubt then.
         if let Ok(row) = self.link.client().query_one(mark, &[]).await {
             doubt.keep(&row);
+        }
+    }
+
+    /// Rolls back what a failure has left open. If that fails, the connection is closed, which rolls back
+    /// as well.
+    pub(crate) async fn undo(&self) {
+        if self.link.state().end().is_none() {
+            let _ = self.rollback().await;
         }
     }
 
@@ -260,9 +280,28 @@ impl Talk<'_> {
         self.step(phase, Proof::Work, self.link.client().copy_out(&statement)).await
     }
 
+    /// What it means that COPY TO STDOUT ended with this error.
+    pub(crate) fn copy_out_failed(
+        &self,
+        scope: InTransaction,
+        error: tokio_postgres::Error,
+    ) -> Failed {
+        let facts = Facts::new(Phase::CopyOut(scope), Sent::Yes, self.cause(&error));
+        Failed::new(facts.with_safety(self.safety)).on(self.link).because(error)
+    }
+
+    /// A step of receiving COPY data.
+    pub(crate) async fn copied<T>(
+        &self,
+        receive: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, Failed> {
+        self.step(|| Phase::CopyOut(self.scope("")), Proof::Given, receive).await
+    }
+
     /// How the statement stands to transactions.
     pub(crate) fn scope(&self, sql: &str) -> InTransaction {
         match self.block {
+            Block::Open if ends_transaction(sql) => InTransaction::MayCommit,
             Block::Open => InTransaction::Yes,
             Block::None => InTransaction::of_autocommit(sql),
         }

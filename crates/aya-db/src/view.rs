@@ -7,11 +7,12 @@ use std::time::Duration;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, SimpleQueryMessage};
 
-use aya_db_core::failure::{Cause, ClientFault, Facts, InTransaction, Phase, Sent};
+use aya_db_core::failure::{Cause, ClientFault, Facts, InTransaction, Phase, Safety, Sent};
 use aya_db_core::route::{CausalToken, Fallback, Intent, StandbyPolicy};
 
 use crate::cluster::Cluster;
 use crate::copy::{CopyIn, CopyOut, CopyWork, Copying};
+use crate::doubt::Resolution;
 use crate::error::Error;
 use crate::execute::execute;
 use crate::failed::Failed;
@@ -76,7 +77,7 @@ impl<'a> View<'a> {
         let mut options = self.options.clone().idempotent().intent(Intent::Primary);
         options.reads = None;
         let core = self.cluster.core();
-        let mut work = Statement { core, options: &options, sql: TOKEN, wanted: Token };
+        let mut work = Statement::new(core, &options, TOKEN, Token);
         execute(core, &options, &mut work).await
     }
 
@@ -187,6 +188,10 @@ impl<'a> View<'a> {
     /// # Errors
     /// As there.
     pub async fn copy_in(&self, sql: &str) -> Result<CopyIn, Error> {
+        let resolves = self.cluster.core().resolution != Resolution::Off;
+        if resolves && self.options.safety == Safety::Unmarked {
+            return CopyIn::whole(&self.begin().await?, sql).await;
+        }
         self.copy(sql).await
     }
 
@@ -214,7 +219,7 @@ impl<'a> View<'a> {
         if core.texts.has_a_say(sql) {
             return Box::pin(self.run_by_text(sql, wanted)).await;
         }
-        let mut work = Statement { core, options: &self.options, sql, wanted };
+        let mut work = Statement::new(core, &self.options, sql, wanted);
         execute(core, &self.options, &mut work).await
     }
 }
@@ -224,7 +229,7 @@ impl View<'_> {
     async fn run_by_text<W: Wanted>(&self, sql: &str, wanted: W) -> Result<W::Answer, Error> {
         let core = self.cluster.core();
         let (options, sql) = core.texts.route(&self.options, sql)?;
-        let mut work = Statement { core, options: &options, sql, wanted };
+        let mut work = Statement::new(core, &options, sql, wanted);
         execute(core, &options, &mut work).await
     }
 }

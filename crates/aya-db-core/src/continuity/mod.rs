@@ -17,5 +17,7 @@ pub use self::commit::{
     CommitMark, Evidence, Question, Restarted, Verdict, Xid, XidStatus, resolve,
 };
 pub use self::digest::{Digest, Digester};
-pub use self::record::{Divergence, Entry, Input, Record, RecordLimits, Refusal, Seen, excerpt};
+pub use self::record::{
+    Divergence, Entry, Input, Record, RecordLimits, Refusal, Seen, Value, ends_transaction, excerpt,
+};
 pub use self::replay::{Answered, answered_again, is_cured_by_replay};

@@ -37,10 +37,10 @@ pub struct Entry {
 /// How a statement was asked, and what went in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
-    /// With parameters, each in its binary format and `None` for NULL; its rows were wanted.
-    Rows(Vec<Option<Bytes>>),
+    /// With parameters; its rows were wanted.
+    Rows(Vec<Value>),
     /// With parameters; the number of rows was wanted.
-    Count(Vec<Option<Bytes>>),
+    Count(Vec<Value>),
     /// One or several statements without parameters; nothing was wanted but that they are done.
     Done,
     /// One or several statements without parameters; their rows were wanted as text.
@@ -51,6 +51,17 @@ pub enum Input {
     CopyIn(Vec<Bytes>),
     /// `COPY … TO STDOUT`.
     CopyOut,
+}
+
+/// A parameter as it was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// NULL.
+    Null,
+    /// In the binary format of its type.
+    Binary(Bytes),
+    /// In the text format of its type.
+    Text(Bytes),
 }
 
 /// What the application saw of a statement.
@@ -218,13 +229,20 @@ impl Record {
 impl Entry {
     fn size(&self) -> usize {
         let input = match &self.input {
-            Input::Rows(values) | Input::Count(values) => {
-                values.iter().map(|value| value.as_ref().map_or(0, Bytes::len)).sum()
-            }
+            Input::Rows(values) | Input::Count(values) => values.iter().map(Value::size).sum(),
             Input::CopyIn(pieces) => pieces.iter().map(Bytes::len).sum(),
             Input::Done | Input::Text | Input::Unprepared | Input::CopyOut => 0,
         };
         self.sql.len() + input
+    }
+}
+
+impl Value {
+    const fn size(&self) -> usize {
+        match self {
+            Self::Null => 0,
+            Self::Binary(bytes) | Self::Text(bytes) => bytes.len(),
+        }
     }
 }
 
@@ -259,6 +277,19 @@ fn refusal_of(sql: &str) -> Option<Refusal> {
         }
         rest.by_ref().find(|token| *token == Token::End)?;
     }
+}
+
+/// Whether a text ends the transaction block that it runs in, so that a part of it may be committed when
+/// its answer is lost.
+///
+/// ```
+/// use aya_db_core::continuity::ends_transaction;
+///
+/// assert!(ends_transaction("update t set n = 1; commit"));
+/// assert!(!ends_transaction("rollback to savepoint a"));
+/// ```
+pub fn ends_transaction(sql: &str) -> bool {
+    matches!(refusal_of(sql), Some(Refusal::EndedInside(_) | Refusal::TwoPhase(_)))
 }
 
 /// The tokens up to the end of the statement.

@@ -1,13 +1,14 @@
 //! What a failure inside a transaction, and an answer within its replay, lead to.
 
 use super::{Divergence, Record, Seen};
-use crate::failure::{Classified, FailureKind};
+use crate::failure::{Classified, FailureKind, Persistence, Safety};
 use crate::{Fate, SqlState};
 
 /// Whether a transaction that failed in this way can be taken up on another connection: it is lost
 /// with its connection or its server, and nothing of it is committed. A serialization failure or a
-/// deadlock is no loss: whoever wrote the transaction knows what to do then.
-pub fn is_cured_by_replay(found: &Classified) -> bool {
+/// deadlock is no loss: whoever wrote the transaction knows what to do then. One that may be committed is
+/// taken up only if it is safe to run twice.
+pub fn is_cured_by_replay(found: &Classified, safety: Safety) -> bool {
     let lost = match found.kind {
         FailureKind::ConnectionLost
         | FailureKind::ServerSilent
@@ -19,7 +20,11 @@ pub fn is_cured_by_replay(found: &Classified) -> bool {
         // Everything else is an answer to the statement, or no matter of the connection.
         _ => false,
     };
-    lost && matches!(found.fate, Fate::NotSent | Fate::RolledBack)
+    lost && match found.fate {
+        Fate::NotSent | Fate::RolledBack => true,
+        Fate::Unknown => safety.allows_rerun_of_unknown(),
+        Fate::Committed => false,
+    }
 }
 
 /// What came of a statement that was run again.
@@ -57,7 +62,7 @@ pub fn answered_again(
 }
 
 fn is_transient(found: &Classified) -> bool {
-    found.kind.persistence() == crate::failure::Persistence::Transient
+    found.kind.persistence() == Persistence::Transient
 }
 
 #[cfg(test)]
@@ -78,16 +83,19 @@ mod tests {
         let lost = |sent| {
             classify(&Facts::new(Phase::Statement(InTransaction::Yes), sent, Cause::ConnectionLost))
         };
-        assert!(is_cured_by_replay(&lost(Sent::Yes)) && is_cured_by_replay(&lost(Sent::No)));
-        assert!(is_cured_by_replay(&failure(SqlState::ADMIN_SHUTDOWN, Severity::Fatal)));
-        assert!(is_cured_by_replay(&failure(SqlState::READ_ONLY_SQL_TRANSACTION, Severity::Error)));
+        let cured = |found: &Classified| is_cured_by_replay(found, Safety::Unmarked);
+        assert!(cured(&lost(Sent::Yes)) && cured(&lost(Sent::No)));
+        assert!(cured(&failure(SqlState::ADMIN_SHUTDOWN, Severity::Fatal)));
+        assert!(cured(&failure(SqlState::READ_ONLY_SQL_TRANSACTION, Severity::Error)));
         let others =
             [SqlState::SERIALIZATION_FAILURE, SqlState::UNIQUE_VIOLATION, SqlState::QUERY_CANCELED];
         for code in others {
-            assert!(!is_cured_by_replay(&failure(code, Severity::Error)), "{code}");
+            assert!(!cured(&failure(code, Severity::Error)), "{code}");
         }
         let commit = Facts::new(Phase::Commit, Sent::Yes, Cause::ConnectionLost);
-        assert!(!is_cured_by_replay(&classify(&commit)), "nobody knows what became of it");
+        let commit = classify(&commit);
+        assert!(!cured(&commit), "nobody knows what became of it");
+        assert!(is_cured_by_replay(&commit, Safety::Idempotent), "it may run twice");
     }
 
     #[test]

@@ -70,6 +70,9 @@ fn fate_of(facts: &Facts) -> (Fate, &'static str) {
         }
         CommitDoubt::Open => {}
     }
+    if facts.cause == Cause::Client(ClientFault::Parameters) {
+        return (Fate::NotSent, "a statement is sent once its parameters are encoded");
+    }
     if let Some(found) = fate_by_tag_or_notice(facts) {
         return found;
     }

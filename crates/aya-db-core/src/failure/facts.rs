@@ -2,6 +2,7 @@
 
 use super::SyncRepNotice;
 use crate::SqlState;
+use crate::sql_text::{Token, tokens};
 
 /// The facts of one failed attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,8 +111,7 @@ pub enum InTransaction {
 
 impl InTransaction {
     /// How a text that is sent outside a transaction block stands to transactions, by the words
-    /// its statements begin with. Errs towards [`InTransaction::MayCommit`]: a statement behind a
-    /// leading comment is judged by all of its words.
+    /// its statements begin with.
     ///
     /// ```
     /// use aya_db_core::failure::InTransaction;
@@ -122,23 +122,20 @@ impl InTransaction {
     /// assert_eq!(InTransaction::of_autocommit("begin; select 1; commit"), InTransaction::MayCommit);
     /// ```
     pub fn of_autocommit(sql: &str) -> Self {
-        if sql.split(';').any(may_commit) { Self::MayCommit } else { Self::No }
+        let mut rest = tokens(sql);
+        while let Some(first) = rest.by_ref().find(|token| *token != Token::Other('(')) {
+            let mut words = rest.by_ref().take_while(|token| *token != Token::End);
+            let commits = first.is_any(&COMMITTING)
+                || (first.is_any(&DEFINING) && words.by_ref().any(|word| word.is_any(&STEPWISE)));
+            if commits {
+                return Self::MayCommit;
+            }
+            if first != Token::End {
+                words.for_each(drop);
+            }
+        }
+        Self::No
     }
-}
-
-fn may_commit(statement: &str) -> bool {
-    let statement = statement.trim_start_matches(|c: char| c.is_whitespace() || c == '(');
-    let commented = statement.starts_with("--") || statement.starts_with("/*");
-    let mut words = statement
-        .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-        .filter(|word| !word.is_empty());
-    let listed = |list: &[&str], word: &str| list.iter().any(|k| word.eq_ignore_ascii_case(k));
-    if commented {
-        return words.any(|word| listed(&COMMITTING, word) || listed(&STEPWISE, word));
-    }
-    let Some(first) = words.next() else { return false };
-    listed(&COMMITTING, first)
-        || (listed(&DEFINING, first) && words.any(|word| listed(&STEPWISE, word)))
 }
 
 /// First words of the commands that commit, or open a block which may.
@@ -331,6 +328,8 @@ mod tests {
             "select 'call', \"begin\" from t",
             "",
             "update job set start = now(), \"end\" = null",
+            "/* nightly */ select case when true then 1 end",
+            "insert into t values ('; call tidy()')",
         ];
         let committing = [
             "CALL tidy()",
@@ -341,6 +340,7 @@ mod tests {
             "vacuum t",
             "/* nightly */ call tidy()",
             "-- nightly\nvacuum",
+            "; call tidy()",
         ];
         for sql in plain {
             assert_eq!(InTransaction::of_autocommit(sql), InTransaction::No, "{sql}");

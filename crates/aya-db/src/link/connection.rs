@@ -1,7 +1,7 @@
 //! One connection, as the rest of the driver holds it.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::task::AbortHandle;
@@ -22,6 +22,7 @@ pub(crate) struct Link {
     facts: LinkFacts,
     dialled: Dialled,
     statements: Statements,
+    has_ledger: OnceLock<bool>,
 }
 
 /// What was true of the server when the connection was made.
@@ -63,7 +64,14 @@ impl Link {
         dialled: Dialled,
     ) -> Self {
         let handle = LinkHandle { state, driver };
-        Self { client, handle, facts, dialled, statements: Statements::new() }
+        Self {
+            client,
+            handle,
+            facts,
+            dialled,
+            statements: Statements::new(),
+            has_ledger: OnceLock::new(),
+        }
     }
 
     pub(crate) const fn client(&self) -> &Client {
@@ -89,6 +97,11 @@ impl Link {
 
     pub(crate) const fn handle(&self) -> &LinkHandle {
         &self.handle
+    }
+
+    /// Whether there is a commit ledger, once that was asked.
+    pub(crate) const fn has_ledger(&self) -> &OnceLock<bool> {
+        &self.has_ledger
     }
 
     /// The statement prepared for `sql`, if it is kept.

@@ -9,9 +9,9 @@ const KEPT: usize = 8;
 /// A type byte and a length.
 const HEADER: usize = 5;
 
-/// The frames of which more than the type is read: CommandComplete, ReadyForQuery and
-/// authentication requests.
-const READ: [u8; 3] = *b"CZR";
+/// The frames of which more than the type is read: CommandComplete, ReadyForQuery, authentication
+/// requests and BackendKeyData.
+const READ: [u8; 4] = *b"CZRK";
 
 /// A frame that has passed completely.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 //! everyone else.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -32,6 +32,8 @@ pub(crate) struct LinkState {
     heard: AtomicU64,
     /// The transaction status of the last ReadyForQuery: `I`, `T` or `E`; zero before the first.
     status: AtomicU8,
+    /// The process of the server, from BackendKeyData; zero before it comes.
+    pid: AtomicI32,
     born: Instant,
     /// When the last ReadyForQuery came, in microseconds since birth.
     ready_at: AtomicU64,
@@ -80,6 +82,7 @@ impl LinkState {
             closes_answered: AtomicU64::new(0),
             heard: AtomicU64::new(0),
             status: AtomicU8::new(0),
+            pid: AtomicI32::new(0),
             born: Instant::now(),
             ready_at: AtomicU64::new(0),
             rolled_back: AtomicBool::new(false),
@@ -144,6 +147,11 @@ impl LinkState {
     /// The transaction status byte.
     pub(crate) fn status(&self) -> u8 {
         self.status.load(Ordering::Acquire)
+    }
+
+    /// The process of the server that serves the connection.
+    pub(crate) fn pid(&self) -> i32 {
+        self.pid.load(Ordering::Relaxed)
     }
 
     /// Whether the last completed command was answered with the tag `ROLLBACK`.
@@ -241,6 +249,11 @@ impl LinkState {
             }
             b'C' => {
                 self.rolled_back.store(frame.head() == b"ROLLBACK", Ordering::Release);
+            }
+            b'K' => {
+                if let Some(pid) = frame.head().first_chunk() {
+                    self.pid.store(i32::from_be_bytes(*pid), Ordering::Relaxed);
+                }
             }
             b'3' => {
                 self.closes_answered.fetch_add(1, Ordering::Release);

@@ -1,29 +1,18 @@
-//! Resolves a commit whose answer was lost: notes what identifies it before COMMIT is sent, and
-//! asks the leader of later what became of it.
-//!
-//! ```text
-//! Talk::commit, Talk::write --> Doubt (CommitMark, once its row has come)
-//!                                 |  the connection is lost
-//!                                 v
-//! settle: leader --> Evidence --> aya_db_core::continuity::resolve --> kept | rolled back | ?
-//! ```
+//! The way by the leader's history: what a mark holds, and what the leader of later says of it.
 
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::sync::Arc;
 
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use tokio_postgres::Row;
-use tracing::{debug, info};
+use tracing::debug;
 
-use aya_db_core::conninfo::{CommitResolution, ConnInfo};
-use aya_db_core::continuity::{
-    CommitMark, Evidence, Question, Restarted, Verdict, Xid, XidStatus, resolve,
-};
-use aya_db_core::failure::{InTransaction, Safety};
+use aya_db_core::continuity::{CommitMark, Evidence, Restarted, Verdict, Xid, XidStatus};
+use aya_db_core::failure::Safety;
 use aya_db_core::route::Intent;
 use aya_db_core::snapshot::NodeRole;
 use aya_db_core::{Generation, Lsn, NodeId, ServerIncarnation, SqlState, Timeline};
 
+use super::Left;
 use crate::core::Core;
 use crate::error::Error;
 use crate::execute::{Attempting, Work, execute};
@@ -68,24 +57,8 @@ const QUESTION: &str = concat!(
 /// Asks it what it knows of a transaction number.
 const STATUS: &str = "select pg_catalog.pg_xact_status($1::text::xid8)";
 
-/// Where the mark of a transaction is kept as soon as its row has come.
-#[derive(Debug, Default)]
-pub(crate) struct Doubt(OnceLock<CommitMark>);
-
-impl Doubt {
-    /// Keeps the answer to [`MARK`]; one that lacks a part marks nothing.
-    pub(crate) fn keep(&self, row: &Row) {
-        if let Some(mark) = mark_of(row) {
-            let _ = self.0.set(mark);
-        }
-    }
-
-    fn mark(&self) -> Option<CommitMark> {
-        self.0.get().copied()
-    }
-}
-
-fn mark_of(row: &Row) -> Option<CommitMark> {
+/// What the answer to [`MARK`] tells; `None` if a part is missing.
+pub(super) fn mark_of(row: &Row) -> Option<CommitMark> {
     let text = |column| row.try_get::<_, Option<&str>>(column).ok().flatten();
     let number = |column| row.try_get::<_, Option<i64>>(column).ok().flatten();
     Some(CommitMark {
@@ -96,103 +69,21 @@ fn mark_of(row: &Row) -> Option<CommitMark> {
     })
 }
 
-/// Whether commits are marked. Without a source that tells the history of timelines there is
-/// nothing to compare a mark with after a promotion.
-pub(crate) fn marks_commits(info: &ConnInfo) -> bool {
-    let cluster = info.cluster();
-    match info.commit_resolution() {
-        CommitResolution::Off => false,
-        CommitResolution::Lsn => true,
-        CommitResolution::Auto => {
-            !cluster.etcd.endpoints.is_empty() || !cluster.patroni.endpoints.is_empty()
-        }
-    }
-}
-
-/// Whether a statement is a write that may run in a transaction block, by its first word.
-/// Whatever is not recognised runs as it is.
-pub(crate) fn is_plain_write(sql: &str) -> bool {
-    let first = sql.trim_start().split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or("");
-    let write = ["insert", "update", "delete", "merge"];
-    write.iter().any(|word| first.eq_ignore_ascii_case(word))
-        && InTransaction::of_autocommit(sql) == InTransaction::No
-}
-
-/// What became of the work whose commit failed. `Ok(())`: it is committed. Otherwise the failure,
-/// perhaps with the knowledge that it was rolled back.
-///
-/// It waits for a leader, up to `run_until` and no longer than `failover_timeout`. Dropped midway,
-/// nothing is known.
-pub(crate) async fn settle(
-    core: &Arc<Core>,
-    doubt: &Doubt,
-    failed: Failed,
-    run_until: Option<Instant>,
-) -> Result<(), Failed> {
-    let parts = (Question::of(failed.facts()), doubt.mark(), failed.node().cloned());
-    let (Some(question), Some(mark), Some(node)) = parts else { return Err(failed) };
-    if core.is_closed() {
-        return Err(failed);
-    }
-    drop(core.tell(&failed, &failed.classify()));
-    let failed = failed.told();
-    let began = Instant::now();
-    let waiting = began + core.session.info().failover_timeout();
-    let deadline = run_until.map_or(waiting, |end| end.min(waiting));
-    let verdict = inquire(core, &mark, question, &node, deadline).await;
-    info!(
-        xid = mark.xid.0,
-        lsn = %mark.lsn,
-        ?verdict,
-        took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-        "a commit in doubt"
-    );
-    match verdict {
-        Verdict::Committed(_) => Ok(()),
-        Verdict::RolledBack(_) => Err(failed.rolled_back()),
-        Verdict::Undecided(_) | Verdict::Unknown(_) => Err(failed),
-    }
-}
-
-async fn inquire(
-    core: &Arc<Core>,
-    mark: &CommitMark,
-    question: Question,
-    node: &NodeId,
-    deadline: Instant,
-) -> Verdict {
-    let mut pause = FIRST_PAUSE;
-    loop {
-        let asked = ask_leader(core, mark, node, deadline).await;
-        let verdict = match asked {
-            Ok(answer) => resolve(mark, question, &answer.evidence(core, mark, node)),
-            Err(verdict) => verdict,
-        };
-        let Verdict::Undecided(why) = verdict else { return verdict };
-        if deadline.saturating_duration_since(Instant::now()) <= pause {
-            return verdict;
-        }
-        debug!(why, "a commit in doubt: asking again");
-        sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
-    }
-}
-
 /// Asks whoever leads. The old leader itself, back again, is asked on a connection of its own: the
 /// lost ones may still hold every place of its pool.
-async fn ask_leader(
+pub(super) async fn ask_leader(
     core: &Arc<Core>,
     mark: &CommitMark,
-    old: &NodeId,
+    left: &Left,
     deadline: Instant,
 ) -> Result<Answer, Verdict> {
     let Some((leader, generation)) = leader(core, deadline).await else {
         return Err(Verdict::Unknown("nobody led in time"));
     };
-    let mut inquiry = Inquiry { core, mark };
-    if leader != *old {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let options = CallOptions::new().idempotent().intent(Intent::Primary).timeout(left);
+    let mut inquiry = Inquiry { core, mark, left };
+    if leader != left.node {
+        let time = deadline.saturating_duration_since(Instant::now());
+        let options = CallOptions::new().idempotent().intent(Intent::Primary).timeout(time);
         let asked = Box::pin(execute(core, &options, &mut inquiry)).await;
         return asked.map_err(|error| unanswered(&error));
     }
@@ -204,7 +95,7 @@ async fn ask_leader(
 }
 
 /// The confirmed leader, once there is one.
-async fn leader(core: &Core, deadline: Instant) -> Option<(NodeId, Generation)> {
+pub(super) async fn leader(core: &Core, deadline: Instant) -> Option<(NodeId, Generation)> {
     let mut fleets = core.keeper.subscribe();
     let confirmed = |fleet: &Arc<Fleet>| fleet.snapshot.leadership.confirmed().is_some();
     let fleet = timeout_at(deadline, fleets.wait_for(confirmed)).await.ok()?.ok()?;
@@ -221,10 +112,11 @@ fn unanswered(error: &Error) -> Verdict {
 struct Inquiry<'a> {
     core: &'a Arc<Core>,
     mark: &'a CommitMark,
+    left: &'a Left,
 }
 
 /// What the leader answered.
-struct Answer {
+pub(super) struct Answer {
     timeline: Timeline,
     incarnation: ServerIncarnation,
     began_at: Option<Lsn>,
@@ -234,7 +126,7 @@ struct Answer {
 }
 
 impl Answer {
-    fn evidence(&self, core: &Core, mark: &CommitMark, node: &NodeId) -> Evidence {
+    pub(super) fn evidence(&self, core: &Core, mark: &CommitMark, node: &NodeId) -> Evidence {
         let snapshot = core.monitor.snapshot();
         let old = snapshot.nodes.get(node);
         let was_standby = snapshot
@@ -279,9 +171,13 @@ impl Inquiry<'_> {
             }
             Err(failed) => return Err(failed),
         };
+        let incarnation = ServerIncarnation(number(1));
+        if status == XidStatus::InProgress && incarnation == self.mark.incarnation {
+            self.left.end_idle(talk).await?;
+        }
         Ok(Answer {
             timeline: Timeline(u32::try_from(number(0)).unwrap_or_default()),
-            incarnation: ServerIncarnation(number(1)),
+            incarnation,
             began_at: lsn(2),
             replayed_to: lsn(3),
             node: talk.link.node().clone(),
@@ -312,30 +208,5 @@ impl Work for Inquiry<'_> {
     fn forget(&self, link: &Link) {
         link.forget(QUESTION);
         link.forget(STATUS);
-    }
-}
-
-const FIRST_PAUSE: Duration = Duration::from_millis(10);
-const LONGEST_PAUSE: Duration = Duration::from_millis(250);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_plain_write_is_put_into_a_transaction() {
-        for sql in ["insert into t values (1)", " UPDATE t set n = 1", "delete from t"] {
-            assert!(is_plain_write(sql), "{sql}");
-        }
-        let others = [
-            "select 1",
-            "vacuum t",
-            "call p()",
-            "-- x\ninsert into t values (1)",
-            "insert; commit",
-        ];
-        for sql in others {
-            assert!(!is_plain_write(sql), "{sql}");
-        }
     }
 }

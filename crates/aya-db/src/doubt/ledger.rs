@@ -1,0 +1,217 @@
+//! The way by the ledger: a row that is committed with the transaction, or with nothing.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, sleep};
+use tokio_postgres::Row;
+use tracing::debug;
+
+use aya_db_core::continuity::{Question, Verdict};
+use aya_db_core::failure::Safety;
+use aya_db_core::route::Intent;
+
+use super::Left;
+use crate::core::Core;
+use crate::execute::{Attempting, Work, execute};
+use crate::failed::Failed;
+use crate::link::Link;
+use crate::options::CallOptions;
+use crate::pool::Pooled;
+use crate::talk::Talk;
+
+/// Sets the commit ledger up; to be run once in a database, by one who may create schemas there. It may be
+/// run again. The functions run with its owner's rights, so the application needs none on the table.
+///
+/// - `aya_db.note_commit(token)` adds the token's row to a transaction that has written.
+/// - `aya_db.settle_commit(token)` tells whether the token's transaction is committed, and sees to it that
+///   it can no longer be if it is not: it takes the token's place in the table. While the transaction is
+///   still under way it waits for its end.
+/// - `aya_db.prune_commit_ledger(age, batch)` removes rows of that age, so many at most.
+pub const COMMIT_LEDGER_SQL: &str = "\
+create schema if not exists aya_db;
+create table if not exists aya_db.commit_ledger (
+    token uuid primary key,
+    committed boolean not null default true,
+    noted_at timestamptz not null default now()
+);
+create index if not exists commit_ledger_noted_at on aya_db.commit_ledger using brin (noted_at)
+    with (pages_per_range = 16, autosummarize = on);
+create or replace function aya_db.note_commit(token uuid) returns void
+language plpgsql security definer set search_path = '' as $$
+begin
+    if pg_catalog.pg_current_xact_id_if_assigned() is not null then
+        insert into aya_db.commit_ledger (token) values (note_commit.token);
+    end if;
+end $$;
+create or replace function aya_db.settle_commit(token uuid) returns boolean
+language plpgsql security definer set search_path = '' as $$
+begin
+    insert into aya_db.commit_ledger (token, committed) values (settle_commit.token, false)
+        on conflict do nothing;
+    return (select l.committed from aya_db.commit_ledger l where l.token = settle_commit.token);
+end $$;
+create or replace function aya_db.prune_commit_ledger(age interval, batch integer) returns bigint
+language plpgsql security definer set search_path = '' as $$
+declare
+    pruned bigint;
+begin
+    delete from aya_db.commit_ledger where ctid = any (array(
+        select ctid from aya_db.commit_ledger where noted_at < pg_catalog.now() - age
+        limit batch for update skip locked));
+    get diagnostics pruned = row_count;
+    return pruned;
+end $$;
+grant usage on schema aya_db to public;
+";
+
+/// Whether there is a ledger that the user may write to.
+pub(crate) const HAS_LEDGER: &str = "\
+select coalesce(pg_catalog.has_function_privilege( \
+    pg_catalog.to_regprocedure('aya_db.note_commit(uuid)'), 'execute') \
+    and pg_catalog.has_schema_privilege(pg_catalog.to_regnamespace('aya_db'), 'usage'), false)";
+
+/// Adds a token's row to the transaction.
+pub(crate) const NOTE: &str = "select aya_db.note_commit($1::text::uuid)";
+
+const SETTLE: &str = "select aya_db.settle_commit($1::text::uuid)";
+const PRUNE: &str = "select aya_db.prune_commit_ledger('1 day', 1000)";
+
+/// What a transaction is known by in the ledger: 128 bits that nobody else draws.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Token(u128);
+
+impl Token {
+    pub(crate) fn draw() -> Self {
+        Self(rand::random())
+    }
+
+    /// As PostgreSQL reads a `uuid`.
+    pub(crate) fn text(self) -> String {
+        format!("{:032x}", self.0)
+    }
+}
+
+/// Asks the leader what became of the token's transaction.
+///
+/// A leader on which the commit was told of while it was not replicated says nothing new.
+pub(super) async fn look_up(
+    core: &Arc<Core>,
+    token: &Token,
+    question: Question,
+    left: &Left,
+    deadline: Instant,
+) -> Verdict {
+    let time = deadline.saturating_duration_since(Instant::now());
+    let options = CallOptions::new().idempotent().intent(Intent::Primary).timeout(time);
+    let mut lookup = LookUp { core, token: token.text(), left, question };
+    match Box::pin(execute(core, &options, &mut lookup)).await {
+        Ok(verdict) => verdict,
+        Err(error) => {
+            debug!(%error, "a commit in doubt: nobody can be asked");
+            Verdict::Unknown("no leader could be asked in time")
+        }
+    }
+}
+
+struct LookUp<'a> {
+    core: &'a Arc<Core>,
+    token: String,
+    left: &'a Left,
+    question: Question,
+}
+
+impl LookUp<'_> {
+    async fn ask(&self, talk: &Talk<'_>) -> Result<Verdict, Failed> {
+        if self.question == Question::Promoted && talk.link.node() == self.left.node() {
+            return Ok(Verdict::Unknown(
+                "nobody was promoted, and perhaps no standby has the commit",
+            ));
+        }
+        self.left.end_idle(talk).await?;
+        let rows = talk.query(SETTLE, &[&self.token]).await?;
+        Ok(rows.first().map_or(NO_ANSWER, verdict_of))
+    }
+}
+
+fn verdict_of(row: &Row) -> Verdict {
+    match row.try_get::<_, Option<bool>>(0) {
+        Ok(Some(true)) => Verdict::Committed("the ledger holds the transaction's row"),
+        Ok(Some(false)) => Verdict::RolledBack("the ledger lacks the transaction's row"),
+        Ok(None) | Err(_) => NO_ANSWER,
+    }
+}
+
+impl Work for LookUp<'_> {
+    type Output = Verdict;
+
+    async fn run(&mut self, link: Pooled, attempt: &Attempting<'_>) -> Result<Verdict, Failed> {
+        let session = &self.core.session;
+        let talk = Talk::alone(&link, session, Safety::Idempotent, attempt.run_until);
+        match self.ask(&talk).await {
+            Ok(verdict) => Ok(verdict),
+            Err(failed) => Err(failed.with_link(link)),
+        }
+    }
+
+    fn forget(&self, link: &Link) {
+        link.forget(SETTLE);
+    }
+}
+
+/// Removes old rows from the ledger, now and then, for as long as the cluster handle lives.
+#[derive(Debug)]
+pub(crate) struct Pruner(AbortHandle);
+
+impl Pruner {
+    /// Begins on the current runtime.
+    pub(crate) fn start(core: &Arc<Core>) -> Self {
+        let core = Arc::downgrade(core);
+        Self(tokio::spawn(prune(core)).abort_handle())
+    }
+}
+
+impl Drop for Pruner {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn prune(core: Weak<Core>) {
+    loop {
+        // Many processes share a ledger, and need not come at once.
+        sleep(PRUNED_EVERY.mul_f64(rand::random_range(0.5..1.5))).await;
+        let Some(core) = core.upgrade().filter(|core| !core.is_closed()) else { return };
+        let options = CallOptions::new().idempotent().intent(Intent::Primary);
+        let mut work = Batch { core: &core };
+        while let Ok(BATCH..) = execute(&core, &options, &mut work).await {}
+    }
+}
+
+/// One batch of rows.
+struct Batch<'a> {
+    core: &'a Arc<Core>,
+}
+
+impl Work for Batch<'_> {
+    type Output = i64;
+
+    async fn run(&mut self, link: Pooled, attempt: &Attempting<'_>) -> Result<i64, Failed> {
+        let session = &self.core.session;
+        let talk = Talk::alone(&link, session, Safety::Idempotent, attempt.run_until);
+        match talk.query(PRUNE, &[]).await {
+            Ok(rows) => Ok(rows.first().and_then(|row| row.try_get(0).ok()).unwrap_or(0)),
+            Err(failed) => Err(failed.with_link(link)),
+        }
+    }
+
+    fn forget(&self, link: &Link) {
+        link.forget(PRUNE);
+    }
+}
+
+const NO_ANSWER: Verdict = Verdict::Unknown("the ledger gave no answer");
+
+const PRUNED_EVERY: Duration = Duration::from_secs(600);
+const BATCH: i64 = 1_000;

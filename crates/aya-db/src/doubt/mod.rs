@@ -1,0 +1,188 @@
+//! Resolves a commit whose answer was lost: notes what identifies it before COMMIT is sent, and
+//! asks the leader of later what became of it.
+//!
+//! ```text
+//! lsn:    a statement, and MARK behind it --> Doubt (CommitMark) --+
+//! ledger: a token's row ahead of COMMIT ----> Doubt (token) -------+
+//!                                                                  |  the connection is lost
+//!                                                                  v
+//! settle: the leader's history, or the token's row --> kept | rolled back | unknown
+//! ```
+
+mod ledger;
+mod left;
+mod lsn;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use tokio_postgres::Row;
+use tracing::{debug, info};
+
+use aya_db_core::NodeId;
+use aya_db_core::conninfo::{CommitResolution, ConnInfo};
+use aya_db_core::continuity::{CommitMark, Question, Verdict, resolve};
+
+pub use self::ledger::COMMIT_LEDGER_SQL;
+pub(crate) use self::ledger::{HAS_LEDGER, NOTE, Pruner, Token};
+pub(crate) use self::left::Left;
+pub(crate) use self::lsn::MARK;
+use self::lsn::{ask_leader, mark_of};
+use crate::core::Core;
+use crate::failed::Failed;
+
+/// How the commits of a cluster handle are to be resolved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Resolution {
+    /// Not at all.
+    Off,
+    /// By the leader's history.
+    Lsn,
+    /// By the ledger, which there must be.
+    Ledger,
+    /// By the ledger, where there is one.
+    LedgerIfAny,
+}
+
+impl Resolution {
+    /// As the connection string says. Without a source that tells the history of timelines there is
+    /// nothing to compare a mark with after a promotion.
+    pub(crate) fn of(info: &ConnInfo) -> Self {
+        let cluster = info.cluster();
+        match info.commit_resolution() {
+            CommitResolution::Off => Self::Off,
+            CommitResolution::Lsn => Self::Lsn,
+            CommitResolution::Ledger => Self::Ledger,
+            CommitResolution::Auto
+                if cluster.etcd.endpoints.is_empty() && cluster.patroni.endpoints.is_empty() =>
+            {
+                Self::LedgerIfAny
+            }
+            CommitResolution::Auto => Self::Lsn,
+        }
+    }
+}
+
+/// What identifies a transaction, as far as it is known.
+#[derive(Debug, Default)]
+pub(crate) struct Doubt {
+    mark: OnceLock<CommitMark>,
+    token: OnceLock<Token>,
+    /// A mark that was asked for behind the last statement says that nothing was written.
+    empty: AtomicBool,
+}
+
+impl Doubt {
+    /// Keeps the answer to [`MARK`]; one that lacks a part marks nothing.
+    pub(crate) fn keep(&self, row: &Row) {
+        let unassigned = row.try_get::<_, Option<&str>>(0).is_ok_and(|xid| xid.is_none());
+        self.empty.store(unassigned, Ordering::Release);
+        if let Some(mark) = mark_of(row) {
+            let _ = self.mark.set(mark);
+        }
+    }
+
+    /// A statement runs that may write: what an earlier mark said of that is over.
+    pub(crate) fn may_be_written(&self) {
+        self.empty.store(false, Ordering::Release);
+    }
+
+    /// Keeps the token whose row is written with the transaction.
+    pub(crate) fn keep_token(&self, token: Token) {
+        let _ = self.token.set(token);
+    }
+
+    /// The transaction wrote to the log, and its number and a place behind that are known.
+    pub(crate) fn is_marked(&self) -> bool {
+        self.mark.get().is_some()
+    }
+
+    /// The transaction has written nothing, so that there is nothing to find out.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.empty.load(Ordering::Acquire) && !self.is_marked()
+    }
+}
+
+/// What became of the work whose commit failed. `Ok(())`: it is committed. Otherwise the failure,
+/// perhaps with the knowledge that it was rolled back.
+///
+/// It waits for a leader, up to `run_until` and no longer than `failover_timeout`. Dropped midway,
+/// nothing is known.
+pub(crate) async fn settle(
+    core: &Arc<Core>,
+    doubt: &Doubt,
+    failed: Failed,
+    left: Left,
+    run_until: Option<Instant>,
+) -> Result<(), Failed> {
+    let Some(question) = Question::of(failed.facts()) else { return Err(failed) };
+    if question == Question::Committed && doubt.is_empty() {
+        return Ok(());
+    }
+    if core.is_closed() {
+        return Err(failed);
+    }
+    let known = (doubt.mark.get(), doubt.token.get());
+    if known == (None, None) {
+        return Err(match core.resolution {
+            Resolution::LedgerIfAny => failed.advise(NO_WAY),
+            Resolution::Off | Resolution::Lsn | Resolution::Ledger => failed,
+        });
+    }
+    drop(core.tell(&failed, &failed.classify()));
+    let failed = failed.told();
+    let began = Instant::now();
+    let waiting = began + core.session.info().failover_timeout();
+    let deadline = run_until.map_or(waiting, |end| end.min(waiting));
+    let verdict = match known {
+        (Some(mark), _) => by_history(core, mark, question, &left, deadline).await,
+        (None, Some(token)) => ledger::look_up(core, token, question, &left, deadline).await,
+        (None, None) => Verdict::Unknown("nothing is known of it"),
+    };
+    info!(
+        xid = doubt.mark.get().map(|mark| mark.xid.0),
+        ?verdict,
+        took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        "a commit in doubt"
+    );
+    match verdict {
+        Verdict::Committed(_) => Ok(()),
+        Verdict::RolledBack(_) => Err(failed.rolled_back()),
+        Verdict::Undecided(_) | Verdict::Unknown(_) => Err(failed),
+    }
+}
+
+async fn by_history(
+    core: &Arc<Core>,
+    mark: &CommitMark,
+    question: Question,
+    left: &Left,
+    deadline: Instant,
+) -> Verdict {
+    let node: &NodeId = left.node();
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let asked = ask_leader(core, mark, left, deadline).await;
+        let verdict = match asked {
+            Ok(answer) => resolve(mark, question, &answer.evidence(core, mark, node)),
+            Err(verdict) => verdict,
+        };
+        let Verdict::Undecided(why) = verdict else { return verdict };
+        if deadline.saturating_duration_since(Instant::now()) <= pause {
+            return verdict;
+        }
+        debug!(why, "a commit in doubt: asking again");
+        sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+
+/// How to have such commits resolved.
+pub(crate) const NO_WAY: &str = "such commits are resolved where etcd_endpoints or patroni_endpoints tell the \
+                      leader's history, or where the commit ledger of aya_db::COMMIT_LEDGER_SQL is \
+                      set up";
