@@ -92,8 +92,8 @@ async fn live_connections_that_died_idle_are_nobodys_concern() -> Result<()> {
 }
 
 #[tokio::test]
-async fn live_a_closure_whose_connection_drops_before_commit_runs_again() -> Result<()> {
-    let (server, cluster) = served("").await?;
+async fn live_a_closure_whose_connection_drops_runs_again_where_it_is_not_replayed() -> Result<()> {
+    let (server, cluster) = served("transaction_replay=off").await?;
     cluster.batch("create table t (n int)").await?;
     let runs = AtomicU32::new(0);
     let done = cluster.transaction(|tx| {
@@ -115,8 +115,9 @@ async fn live_a_closure_whose_connection_drops_before_commit_runs_again() -> Res
 }
 
 #[tokio::test]
-async fn live_an_open_transaction_whose_connection_drops_is_rolled_back() -> Result<()> {
-    let (server, cluster) = served("").await?;
+async fn live_an_open_transaction_whose_connection_drops_is_rolled_back_where_it_is_not_replayed()
+-> Result<()> {
+    let (server, cluster) = served("transaction_replay=off").await?;
     cluster.batch("create table t (n int)").await?;
     let tx = cluster.begin().await?;
     tx.execute("insert into t values (1)", &[]).await?;
@@ -248,7 +249,7 @@ async fn live_a_server_that_shuts_down_in_order_is_waited_for() -> Result<()> {
 
 #[tokio::test]
 async fn live_a_copy_whose_connection_drops_before_its_end_is_rolled_back() -> Result<()> {
-    let (server, cluster) = served("").await?;
+    let (server, cluster) = served("commit_resolution=off").await?;
     cluster.batch("create table t (n int)").await?;
     let mut copy = cluster.copy_in("copy t from stdin").await?;
     copy.send("1\n2\n").await?;

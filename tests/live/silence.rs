@@ -30,7 +30,7 @@ async fn live_a_frozen_server_under_a_statement_is_noticed_within_two_seconds() 
 
 /// A statement that runs when the fault comes ends with its fate, and in time.
 async fn noticed(fault: impl FnOnce(&Postgres) -> Result<()>) -> Result<()> {
-    let (server, cluster) = served("failover_timeout=30s").await?;
+    let (server, cluster) = served("failover_timeout=30s commit_resolution=off").await?;
     let mut events = cluster.events();
     let task = tokio::spawn({
         let cluster = cluster.clone();
@@ -85,7 +85,7 @@ async fn live_a_read_under_a_black_hole_is_noticed_and_runs_again() -> Result<()
 
 #[tokio::test]
 async fn live_a_black_hole_under_a_transaction_rolls_it_back() -> Result<()> {
-    let (server, cluster) = served("").await?;
+    let (server, cluster) = served("transaction_replay=off").await?;
     cluster.batch("create table t (n int)").await?;
     let tx = cluster.begin().await?;
     tx.execute("insert into t values (1)", &[]).await?;

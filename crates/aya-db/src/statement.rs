@@ -219,10 +219,10 @@ impl<'a, W: Wanted> Statement<'a, W> {
             return self.wanted.ask(talk, self.sql).await;
         }
         if is_plain_read(self.sql) {
-            return Box::pin(self.read(talk)).await;
+            return self.read(talk).await;
         }
         match InTransaction::of_autocommit(self.sql) {
-            InTransaction::No => Box::pin(self.write(talk)).await,
+            InTransaction::No => self.write(talk).await,
             InTransaction::Yes | InTransaction::MayCommit => self.wanted.ask(talk, self.sql).await,
         }
     }
@@ -263,7 +263,8 @@ impl<W: Wanted> Work for Statement<'_, W> {
     async fn run(&mut self, link: Pooled, attempt: &Attempting<'_>) -> Result<W::Answer, Failed> {
         let alone = Talk::alone(&link, &self.core.session, self.options.safety, attempt.run_until);
         let talk = Talk { canceller: self.options.canceller.as_ref(), ..alone };
-        match self.ask_on(&talk).await {
+        // On the heap: a call's future holds room for every way to ask.
+        match Box::pin(self.ask_on(&talk)).await {
             Ok(answer) => Ok(answer),
             Err(failed) => Err(failed.with_link(link)),
         }

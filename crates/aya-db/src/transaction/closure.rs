@@ -62,7 +62,8 @@ where
         attempt: &Attempting<'_>,
     ) -> Result<Result<T, E>, Failed> {
         self.own_error = None;
-        let transaction = Shared::start(self.core, self.options, link, attempt).await?;
+        let begun = Box::pin(Shared::start(self.core, self.options, link, attempt)).await;
+        let transaction = begun?;
         let result = (self.run)(transaction.clone()).await;
         let shared = &transaction.0;
         let mut open = shared.open.lock().await;
@@ -81,7 +82,7 @@ where
                 Err(failed)
             }
             (State::Open | State::Lost, Ok(value), _) => {
-                shared.commit(&mut open).await.map(|()| Ok(value))
+                Box::pin(shared.commit(&mut open)).await.map(|()| Ok(value))
             }
             (state, Err(error), Some(failed)) => {
                 if state == State::Open {

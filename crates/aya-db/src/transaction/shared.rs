@@ -118,7 +118,7 @@ impl Shared {
         self.check_open()?;
         let asked = Asked { sql, wanted };
         self.step(&mut open, sql, repeats);
-        let answered = self.run(&mut open, sql, &asked).await;
+        let answered = Box::pin(self.run(&mut open, sql, &asked)).await;
         if let Some(link) = &open.link {
             match &answered {
                 Ok(answer) => {
