@@ -14,6 +14,7 @@ mod passwords;
 mod pool;
 mod promotion;
 mod reads;
+mod replay;
 mod replication;
 mod silence;
 mod sources;

@@ -47,22 +47,25 @@ impl Way {
         }
         match core.resolution {
             Resolution::Off => Ok(Self::None),
-            Resolution::Lsn => {
-                talk.prepare(MARK).await?;
-                Ok(Self::Lsn)
-            }
-            Resolution::Ledger | Resolution::LedgerIfAny => {
+            Resolution::Lsn => Self::lsn(talk).await,
+            Resolution::Ledger | Resolution::LedgerOrLsn | Resolution::LedgerOrNone => {
                 if has_ledger(talk).await? {
                     talk.prepare(NOTE).await?;
                     core.prune_ledger();
-                    Ok(Self::Ledger)
-                } else if core.resolution == Resolution::Ledger {
-                    Err(no_ledger(talk))
-                } else {
-                    Ok(Self::None)
+                    return Ok(Self::Ledger);
+                }
+                match core.resolution {
+                    Resolution::Ledger => Err(no_ledger(talk)),
+                    Resolution::LedgerOrLsn => Self::lsn(talk).await,
+                    Resolution::LedgerOrNone | Resolution::Lsn | Resolution::Off => Ok(Self::None),
                 }
             }
         }
+    }
+
+    async fn lsn(talk: &Talk<'_>) -> Result<Self, Failed> {
+        talk.prepare(MARK).await?;
+        Ok(Self::Lsn)
     }
 }
 

@@ -13,7 +13,7 @@ use aya_db_core::{Fate, SqlState};
 
 use crate::commit::{Did, Way, commit};
 use crate::core::Core;
-use crate::doubt::{Doubt, NO_WAY, Resolution};
+use crate::doubt::{Doubt, Resolution};
 use crate::execute::{Attempting, Work};
 use crate::failed::Failed;
 use crate::link::Link;
@@ -174,7 +174,8 @@ impl<'a, W: Wanted> Statement<'a, W> {
     async fn write(&self, talk: &Talk<'_>) -> Result<W::Answer, Failed> {
         let way = Way::find(self.core, talk).await?;
         if way == Way::None {
-            return self.wanted.ask(talk, self.sql).await.map_err(|failed| self.advised(failed));
+            let answer = self.wanted.ask(talk, self.sql).await;
+            return answer.map_err(|failed| self.core.resolution.advise(failed));
         }
         let doubt = Doubt::default();
         let rider = (way == Way::Lsn).then_some(&doubt);
@@ -197,13 +198,6 @@ impl<'a, W: Wanted> Statement<'a, W> {
                 }
                 Err(failed.unless_sent(Phase::Statement(InTransaction::No)))
             }
-        }
-    }
-
-    fn advised(&self, failed: Failed) -> Failed {
-        match (self.core.resolution, failed.classify().fate) {
-            (Resolution::LedgerIfAny, Fate::Unknown) => failed.advise(NO_WAY),
-            (_, _) => failed,
         }
     }
 

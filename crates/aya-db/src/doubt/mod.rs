@@ -21,9 +21,9 @@ use tokio::time::{Instant, sleep};
 use tokio_postgres::Row;
 use tracing::{debug, info};
 
-use aya_db_core::NodeId;
 use aya_db_core::conninfo::{CommitResolution, ConnInfo};
 use aya_db_core::continuity::{CommitMark, Question, Verdict, resolve};
+use aya_db_core::{Fate, NodeId};
 
 pub use self::ledger::COMMIT_LEDGER_SQL;
 pub(crate) use self::ledger::{HAS_LEDGER, NOTE, Pruner, Token};
@@ -42,13 +42,16 @@ pub(crate) enum Resolution {
     Lsn,
     /// By the ledger, which there must be.
     Ledger,
+    /// By the ledger, where there is one, else by what the leader and its servers tell.
+    LedgerOrLsn,
     /// By the ledger, where there is one.
-    LedgerIfAny,
+    LedgerOrNone,
 }
 
 impl Resolution {
-    /// As the connection string says. Without a source that tells the history of timelines there is
-    /// nothing to compare a mark with after a promotion.
+    /// As the connection string says. Without a source that tells the history of timelines, a mark serves
+    /// where the old leader answers again, or where its successor was seen as a standby and the promotion
+    /// is the only one. A single server that nobody tells of is no cluster, and its writes are not marked.
     pub(crate) fn of(info: &ConnInfo) -> Self {
         let cluster = info.cluster();
         match info.commit_resolution() {
@@ -58,9 +61,23 @@ impl Resolution {
             CommitResolution::Auto
                 if cluster.etcd.endpoints.is_empty() && cluster.patroni.endpoints.is_empty() =>
             {
-                Self::LedgerIfAny
+                if info.hosts().len() > 1 {
+                    Self::LedgerOrLsn
+                } else {
+                    Self::LedgerOrNone
+                }
             }
             CommitResolution::Auto => Self::Lsn,
+        }
+    }
+}
+
+impl Resolution {
+    /// A failure of unknown fate, with how the like can be resolved where it was not.
+    pub(crate) fn advise(self, failed: Failed) -> Failed {
+        match (self, failed.classify().fate) {
+            (Self::LedgerOrLsn | Self::LedgerOrNone, Fate::Unknown) => failed.advise(NO_WAY),
+            (_, _) => failed,
         }
     }
 }
@@ -126,10 +143,7 @@ pub(crate) async fn settle(
     }
     let known = (doubt.mark.get(), doubt.token.get());
     if known == (None, None) {
-        return Err(match core.resolution {
-            Resolution::LedgerIfAny => failed.advise(NO_WAY),
-            Resolution::Off | Resolution::Lsn | Resolution::Ledger => failed,
-        });
+        return Err(core.resolution.advise(failed));
     }
     drop(core.tell(&failed, &failed.classify()));
     let failed = failed.told();
@@ -150,7 +164,7 @@ pub(crate) async fn settle(
     match verdict {
         Verdict::Committed(_) => Ok(()),
         Verdict::RolledBack(_) => Err(failed.rolled_back()),
-        Verdict::Undecided(_) | Verdict::Unknown(_) => Err(failed),
+        Verdict::Undecided(_) | Verdict::Unknown(_) => Err(core.resolution.advise(failed)),
     }
 }
 
@@ -183,6 +197,6 @@ const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
 /// How to have such commits resolved.
-pub(crate) const NO_WAY: &str = "such commits are resolved where etcd_endpoints or patroni_endpoints tell the \
+const NO_WAY: &str = "such commits are resolved where etcd_endpoints or patroni_endpoints tell the \
                       leader's history, or where the commit ledger of aya_db::COMMIT_LEDGER_SQL is \
                       set up";
