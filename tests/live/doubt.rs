@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use anyhow::{Context, Result};
 use tokio::task::JoinHandle;
 
-use aya_db::{Cluster, Error, FailureKind, Fate};
+use aya_db::{COMMIT_LEDGER_SQL, CallOptions, Cluster, Error, FailureKind, Fate};
 use aya_testkit::{PatroniCluster, sql, until};
 
 use crate::failover::{everything, started};
@@ -15,9 +15,20 @@ use crate::support::{LONG, SOON, connect, error_of, joined, number, number_from}
 
 #[tokio::test]
 async fn live_a_commit_in_doubt_is_resolved_by_the_new_leaders_history() -> Result<()> {
+    Box::pin(resolved("lsn")).await
+}
+
+#[tokio::test]
+async fn live_a_commit_in_doubt_is_resolved_by_the_ledger() -> Result<()> {
+    Box::pin(resolved("ledger")).await
+}
+
+/// Commits that the standby has, and such that it has not, whose leader is lost.
+async fn resolved(way: &str) -> Result<()> {
     let mut servers = started(PatroniCluster::builder().synchronous()).await?;
-    let conninfo = format!("{} target_session_attrs=read-write", everything(&servers));
-    let cluster = connect(&conninfo).await?;
+    let more = "target_session_attrs=read-write commit_resolution";
+    let cluster = connect(&format!("{} {more}={way}", everything(&servers))).await?;
+    set_up_ledger(&cluster, way).await?;
     cluster.batch("create table t (id int, run int)").await?;
     the_standby_knows("t", &servers).await?;
 
@@ -74,7 +85,25 @@ async fn live_without_resolution_a_lost_commit_stays_unknown() -> Result<()> {
 
 #[tokio::test]
 async fn live_a_commit_that_outlives_the_crash_of_its_server_is_kept() -> Result<()> {
-    let (mut pair, cluster) = without_its_standby("commit_resolution=lsn pool_max_size=2").await?;
+    Box::pin(kept("lsn")).await
+}
+
+#[tokio::test]
+async fn live_the_ledger_knows_a_commit_that_outlives_the_crash_of_its_server() -> Result<()> {
+    Box::pin(kept("ledger")).await
+}
+
+async fn set_up_ledger(cluster: &Cluster, way: &str) -> Result<()> {
+    if way == "ledger" {
+        cluster.with(CallOptions::new().idempotent()).batch(COMMIT_LEDGER_SQL).await?;
+    }
+    Ok(())
+}
+
+/// A commit that waits for its standby when its server crashes, and is on disk there.
+async fn kept(way: &str) -> Result<()> {
+    let more = format!("commit_resolution={way} pool_max_size=2");
+    let (mut pair, cluster) = without_its_standby(&more).await?;
     let runs = Arc::new(AtomicU32::new(0));
     let tasks = [insert(&cluster, 1), inserts(&cluster, 2, &runs)];
     until("both to wait for the standby", SOON, async || {

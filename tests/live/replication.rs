@@ -6,10 +6,10 @@ use anyhow::Result;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use aya_db::{CallOptions, Cluster, Error, FailureKind, Fate};
-use aya_testkit::{Pair, Postgres, until};
+use aya_db::{COMMIT_LEDGER_SQL, CallOptions, Cluster, Error, FailureKind, Fate};
+use aya_testkit::{Pair, Postgres, sql, until};
 
-use crate::support::{SOON, connect, error_of, joined, number, session};
+use crate::support::{SOON, connect, direct, error_of, joined, number, session};
 
 #[tokio::test]
 async fn live_a_commit_whose_wait_is_cut_short_is_committed_and_not_replicated() -> Result<()> {
@@ -46,6 +46,9 @@ async fn live_a_commit_whose_wait_is_cut_short_is_committed_and_not_replicated()
 /// the connection string.
 pub(crate) async fn without_its_standby(parameters: &str) -> Result<(Pair, Cluster)> {
     let mut pair = Pair::start(Postgres::builder()).await?;
+    if parameters.contains("=ledger") {
+        sql(&direct(&pair.primary), COMMIT_LEDGER_SQL).await?;
+    }
     let cluster = connect(&format!("{} {parameters}", pair.primary.conninfo())).await?;
     cluster.batch("create table t (id int, run int)").await?;
     pair.standby.stop().await?;

@@ -6,13 +6,13 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep};
 use tokio_postgres::Row;
-use tracing::debug;
 
 use aya_db_core::continuity::{Question, Verdict};
 use aya_db_core::failure::Safety;
 use aya_db_core::route::Intent;
 
 use super::Left;
+use super::leader::{Inquire, ask_leader};
 use crate::core::Core;
 use crate::execute::{Attempting, Work, execute};
 use crate::failed::Failed;
@@ -94,25 +94,15 @@ impl Token {
 }
 
 /// Asks the leader what became of the token's transaction.
-///
-/// A leader on which the commit was told of while it was not replicated says nothing new.
 pub(super) async fn look_up(
     core: &Arc<Core>,
-    token: &Token,
+    token: Token,
     question: Question,
     left: &Left,
     deadline: Instant,
 ) -> Verdict {
-    let time = deadline.saturating_duration_since(Instant::now());
-    let options = CallOptions::new().idempotent().intent(Intent::Primary).timeout(time);
-    let mut lookup = LookUp { core, token: token.text(), left, question };
-    match Box::pin(execute(core, &options, &mut lookup)).await {
-        Ok(verdict) => verdict,
-        Err(error) => {
-            debug!(%error, "a commit in doubt: nobody can be asked");
-            Verdict::Unknown("no leader could be asked in time")
-        }
-    }
+    let lookup = LookUp { core, token: token.text(), left, question };
+    ask_leader(core, &lookup, left, deadline).await.unwrap_or_else(|verdict| verdict)
 }
 
 struct LookUp<'a> {
@@ -122,7 +112,18 @@ struct LookUp<'a> {
     question: Question,
 }
 
-impl LookUp<'_> {
+impl Inquire for LookUp<'_> {
+    type Answer = Verdict;
+
+    fn core(&self) -> &Arc<Core> {
+        self.core
+    }
+
+    fn forget(&self, link: &Link) {
+        link.forget(SETTLE);
+    }
+
+    /// A leader on which the commit was told of while it was not replicated says nothing new.
     async fn ask(&self, talk: &Talk<'_>) -> Result<Verdict, Failed> {
         if self.question == Question::Promoted && talk.link.node() == self.left.node() {
             return Ok(Verdict::Unknown(
@@ -140,23 +141,6 @@ fn verdict_of(row: &Row) -> Verdict {
         Ok(Some(true)) => Verdict::Committed("the ledger holds the transaction's row"),
         Ok(Some(false)) => Verdict::RolledBack("the ledger lacks the transaction's row"),
         Ok(None) | Err(_) => NO_ANSWER,
-    }
-}
-
-impl Work for LookUp<'_> {
-    type Output = Verdict;
-
-    async fn run(&mut self, link: Pooled, attempt: &Attempting<'_>) -> Result<Verdict, Failed> {
-        let session = &self.core.session;
-        let talk = Talk::alone(&link, session, Safety::Idempotent, attempt.run_until);
-        match self.ask(&talk).await {
-            Ok(verdict) => Ok(verdict),
-            Err(failed) => Err(failed.with_link(link)),
-        }
-    }
-
-    fn forget(&self, link: &Link) {
-        link.forget(SETTLE);
     }
 }
 

@@ -2,24 +2,20 @@
 
 use std::sync::Arc;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use tokio_postgres::Row;
-use tracing::debug;
 
-use aya_db_core::continuity::{CommitMark, Evidence, Restarted, Verdict, Xid, XidStatus};
-use aya_db_core::failure::Safety;
-use aya_db_core::route::Intent;
+use aya_db_core::continuity::{
+    CommitMark, Evidence, Question, Restarted, Verdict, Xid, XidStatus, resolve,
+};
 use aya_db_core::snapshot::NodeRole;
-use aya_db_core::{Generation, Lsn, NodeId, ServerIncarnation, SqlState, Timeline};
+use aya_db_core::{Lsn, NodeId, ServerIncarnation, SqlState, Timeline};
 
 use super::Left;
+use super::leader::{Inquire, ask_leader};
 use crate::core::Core;
-use crate::error::Error;
-use crate::execute::{Attempting, Work, execute};
 use crate::failed::Failed;
 use crate::link::Link;
-use crate::options::CallOptions;
-use crate::pool::{Fleet, Pooled};
 use crate::server_sql::{incarnation, timeline_written};
 use crate::talk::Talk;
 
@@ -69,43 +65,18 @@ pub(super) fn mark_of(row: &Row) -> Option<CommitMark> {
     })
 }
 
-/// Asks whoever leads. The old leader itself, back again, is asked on a connection of its own: the
-/// lost ones may still hold every place of its pool.
-pub(super) async fn ask_leader(
+/// Asks the leader what became of the marked transaction.
+pub(super) async fn look_up(
     core: &Arc<Core>,
     mark: &CommitMark,
+    question: Question,
     left: &Left,
     deadline: Instant,
-) -> Result<Answer, Verdict> {
-    let Some((leader, generation)) = leader(core, deadline).await else {
-        return Err(Verdict::Unknown("nobody led in time"));
-    };
-    let mut inquiry = Inquiry { core, mark, left };
-    if leader != left.node {
-        let time = deadline.saturating_duration_since(Instant::now());
-        let options = CallOptions::new().idempotent().intent(Intent::Primary).timeout(time);
-        let asked = Box::pin(execute(core, &options, &mut inquiry)).await;
-        return asked.map_err(|error| unanswered(&error));
+) -> Verdict {
+    match ask_leader(core, &Inquiry { core, mark, left }, left, deadline).await {
+        Ok(answer) => resolve(mark, question, &answer.evidence(core, mark, left.node())),
+        Err(verdict) => verdict,
     }
-    let Ok(link) = core.dialling.open(&leader, generation, None, deadline).await else {
-        return Err(Verdict::Undecided("the leader cannot be reached"));
-    };
-    let asked = inquiry.ask(&inquiry.talk(&link, Some(deadline))).await;
-    asked.map_err(|_| Verdict::Undecided("the leader did not answer"))
-}
-
-/// The confirmed leader, once there is one.
-pub(super) async fn leader(core: &Core, deadline: Instant) -> Option<(NodeId, Generation)> {
-    let mut fleets = core.keeper.subscribe();
-    let confirmed = |fleet: &Arc<Fleet>| fleet.snapshot.leadership.confirmed().is_some();
-    let fleet = timeout_at(deadline, fleets.wait_for(confirmed)).await.ok()?.ok()?;
-    let leader = fleet.snapshot.leadership.confirmed()?;
-    Some((leader.clone(), fleet.snapshot.nodes.get(leader)?.generation))
-}
-
-fn unanswered(error: &Error) -> Verdict {
-    debug!(%error, "a commit in doubt: nobody can be asked");
-    Verdict::Unknown("no leader could be asked in time")
 }
 
 /// The question to the leader.
@@ -116,7 +87,7 @@ struct Inquiry<'a> {
 }
 
 /// What the leader answered.
-pub(super) struct Answer {
+struct Answer {
     timeline: Timeline,
     incarnation: ServerIncarnation,
     began_at: Option<Lsn>,
@@ -126,7 +97,7 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    pub(super) fn evidence(&self, core: &Core, mark: &CommitMark, node: &NodeId) -> Evidence {
+    fn evidence(&self, core: &Core, mark: &CommitMark, node: &NodeId) -> Evidence {
         let snapshot = core.monitor.snapshot();
         let old = snapshot.nodes.get(node);
         let was_standby = snapshot
@@ -151,9 +122,16 @@ impl Answer {
     }
 }
 
-impl Inquiry<'_> {
-    fn talk<'a>(&'a self, link: &'a Link, until: Option<Instant>) -> Talk<'a> {
-        Talk::alone(link, &self.core.session, Safety::Idempotent, until)
+impl Inquire for Inquiry<'_> {
+    type Answer = Answer;
+
+    fn core(&self) -> &Arc<Core> {
+        self.core
+    }
+
+    fn forget(&self, link: &Link) {
+        link.forget(QUESTION);
+        link.forget(STATUS);
     }
 
     async fn ask(&self, talk: &Talk<'_>) -> Result<Answer, Failed> {
@@ -192,21 +170,5 @@ fn status_of(row: Option<&Row>) -> XidStatus {
         Some("aborted") => XidStatus::Aborted,
         Some("in progress") => XidStatus::InProgress,
         _ => XidStatus::Forgotten,
-    }
-}
-
-impl Work for Inquiry<'_> {
-    type Output = Answer;
-
-    async fn run(&mut self, link: Pooled, attempt: &Attempting<'_>) -> Result<Answer, Failed> {
-        match self.ask(&self.talk(&link, attempt.run_until)).await {
-            Ok(answer) => Ok(answer),
-            Err(failed) => Err(failed.with_link(link)),
-        }
-    }
-
-    fn forget(&self, link: &Link) {
-        link.forget(QUESTION);
-        link.forget(STATUS);
     }
 }

@@ -9,6 +9,7 @@
 //! settle: the leader's history, or the token's row --> kept | rolled back | unknown
 //! ```
 
+mod leader;
 mod ledger;
 mod left;
 mod lsn;
@@ -21,15 +22,15 @@ use tokio::time::{Instant, sleep};
 use tokio_postgres::Row;
 use tracing::{debug, info};
 
+use aya_db_core::Fate;
 use aya_db_core::conninfo::{CommitResolution, ConnInfo};
-use aya_db_core::continuity::{CommitMark, Question, Verdict, resolve};
-use aya_db_core::{Fate, NodeId};
+use aya_db_core::continuity::{CommitMark, Question, Verdict};
 
 pub use self::ledger::COMMIT_LEDGER_SQL;
 pub(crate) use self::ledger::{HAS_LEDGER, NOTE, Pruner, Token};
 pub(crate) use self::left::Left;
 pub(crate) use self::lsn::MARK;
-use self::lsn::{ask_leader, mark_of};
+use self::lsn::mark_of;
 use crate::core::Core;
 use crate::failed::Failed;
 
@@ -91,6 +92,13 @@ pub(crate) struct Doubt {
     empty: AtomicBool,
 }
 
+/// By what a transaction is looked up.
+#[derive(Debug, Clone, Copy)]
+enum Sought<'a> {
+    Mark(&'a CommitMark),
+    Token(Token),
+}
+
 impl Doubt {
     /// Keeps the answer to [`MARK`]; one that lacks a part marks nothing.
     pub(crate) fn keep(&self, row: &Row) {
@@ -109,6 +117,11 @@ impl Doubt {
     /// Keeps the token whose row is written with the transaction.
     pub(crate) fn keep_token(&self, token: Token) {
         let _ = self.token.set(token);
+    }
+
+    fn sought(&self) -> Option<Sought<'_>> {
+        let mark = self.mark.get().map(Sought::Mark);
+        mark.or_else(|| self.token.get().map(|token| Sought::Token(*token)))
     }
 
     /// The transaction wrote to the log, and its number and a place behind that are known.
@@ -141,20 +154,13 @@ pub(crate) async fn settle(
     if core.is_closed() {
         return Err(failed);
     }
-    let known = (doubt.mark.get(), doubt.token.get());
-    if known == (None, None) {
-        return Err(core.resolution.advise(failed));
-    }
+    let Some(sought) = doubt.sought() else { return Err(core.resolution.advise(failed)) };
     drop(core.tell(&failed, &failed.classify()));
     let failed = failed.told();
     let began = Instant::now();
     let waiting = began + core.session.info().failover_timeout();
     let deadline = run_until.map_or(waiting, |end| end.min(waiting));
-    let verdict = match known {
-        (Some(mark), _) => by_history(core, mark, question, &left, deadline).await,
-        (None, Some(token)) => ledger::look_up(core, token, question, &left, deadline).await,
-        (None, None) => Verdict::Unknown("nothing is known of it"),
-    };
+    let verdict = look_up(core, sought, question, &left, deadline).await;
     info!(
         xid = doubt.mark.get().map(|mark| mark.xid.0),
         ?verdict,
@@ -168,20 +174,18 @@ pub(crate) async fn settle(
     }
 }
 
-async fn by_history(
+async fn look_up(
     core: &Arc<Core>,
-    mark: &CommitMark,
+    sought: Sought<'_>,
     question: Question,
     left: &Left,
     deadline: Instant,
 ) -> Verdict {
-    let node: &NodeId = left.node();
     let mut pause = FIRST_PAUSE;
     loop {
-        let asked = ask_leader(core, mark, left, deadline).await;
-        let verdict = match asked {
-            Ok(answer) => resolve(mark, question, &answer.evidence(core, mark, node)),
-            Err(verdict) => verdict,
+        let verdict = match sought {
+            Sought::Mark(mark) => lsn::look_up(core, mark, question, left, deadline).await,
+            Sought::Token(token) => ledger::look_up(core, token, question, left, deadline).await,
         };
         let Verdict::Undecided(why) = verdict else { return verdict };
         if deadline.saturating_duration_since(Instant::now()) <= pause {
