@@ -90,6 +90,9 @@ impl Sim {
             healed = if right { healed.or(Some(step)) } else { None };
         }
         match healed {
+            Some(step) if step <= HEALED_BY && self.snapshot.switchover.is_some() => {
+                Err(self.picture("nobody wants a switchover, and one is pending still"))
+            }
             Some(step) if step <= HEALED_BY => Ok(()),
             _ => Err(self.picture(&format!("n{leader} leads, which was not seen in time"))),
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aya_db_core::observation::{
     ClusterReport, MemberReport, MemberRole, Observation, ServerAnswer, Source, Suspicion,
-    TimelineSwitch, Unreachable,
+    SwitchoverRequest, TimelineSwitch, Unreachable,
 };
 use aya_db_core::{Lsn, MemberName, NodeId, ServerIncarnation, SystemIdentifier, Timeline};
 
@@ -32,6 +32,8 @@ pub(crate) struct World {
     pub(crate) servers: Vec<Server>,
     pub(crate) lease: Option<usize>,
     pub(crate) lost_sources: Vec<Source>,
+    /// What somebody asked for and nobody has done yet.
+    request: Option<SwitchoverRequest>,
     revision: u64,
     timeline: u32,
     runs: i64,
@@ -54,6 +56,7 @@ impl World {
             servers,
             lease: Some(0),
             lost_sources: Vec::new(),
+            request: None,
             revision: 1,
             timeline: 1,
             runs: 100,
@@ -73,7 +76,7 @@ impl World {
     /// One change for the worse, or at random for the better.
     pub(crate) fn disturb(&mut self, dice: &mut Dice) {
         let chosen = dice.below(self.servers.len());
-        match dice.below(9) {
+        match dice.below(10) {
             0 => self.kill(chosen),
             1 => self.start(chosen, Life::Standby),
             // An old primary comes back as it was: fencing is not our premise.
@@ -90,6 +93,12 @@ impl World {
                     self.lost_sources.retain(|lost| *lost != source);
                 }
             }
+            9 => {
+                let (leader, candidate) = (self.lease.map(member), Some(member(chosen)));
+                let request = SwitchoverRequest { leader, candidate, scheduled_at: None };
+                self.request = if dice.once_in(2) { Some(request) } else { None };
+                self.revision += 1;
+            }
             _ => {}
         }
         let report = self.report();
@@ -100,6 +109,7 @@ impl World {
     pub(crate) fn heal(&mut self, dice: &mut Dice) -> usize {
         self.lost_sources.clear();
         self.past_reports.clear();
+        self.request = None;
         let leader = dice.below(self.servers.len());
         for number in 0..self.servers.len() {
             self.servers[number].cut = false;
@@ -196,6 +206,7 @@ impl World {
             members: members.collect(),
             system_identifier: self.readable.then_some(SystemIdentifier(7)),
             history: history.filter(|_| self.readable).collect(),
+            switchover: self.request.clone(),
             revision: Some(self.revision),
             ..ClusterReport::default()
         }

@@ -137,8 +137,16 @@ fn any_observation() -> impl Strategy<Value = String> {
                 )
             }
         ),
-        prop::sample::select(vec!["etcd gone", "patroni gone", "etcd rev=2", "patroni rev=1"])
-            .prop_map(str::to_owned),
+        prop::sample::select(vec![
+            "etcd gone",
+            "patroni gone",
+            "etcd rev=2",
+            "patroni rev=1",
+            "etcd rev=3 leader=ma asked=ma>mb members=ma@a,mb@b",
+            "etcd rev=3 leader=ma asked=ma>mb@25 members=ma@a,mb@b",
+            "etcd rev=3 leader=ma members=ma@a:stopping,mb@b",
+        ])
+        .prop_map(str::to_owned),
     ]
 }
 

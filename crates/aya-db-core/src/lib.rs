@@ -27,5 +27,5 @@ mod vocabulary;
 pub use self::sqlstate::SqlState;
 pub use self::vocabulary::{
     Fate, Generation, Lsn, MemberName, Moment, NodeId, ServerIncarnation, SystemIdentifier,
-    Timeline,
+    Timeline, WallTime,
 };

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::{Lsn, MemberName, NodeId, ServerIncarnation, SystemIdentifier, Timeline};
+use crate::{Lsn, MemberName, NodeId, ServerIncarnation, SystemIdentifier, Timeline, WallTime};
 
 /// One of the three places from which the driver learns of the cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -84,12 +84,23 @@ pub struct ClusterReport {
     pub leader_lsn: Option<Lsn>,
     /// Names of the synchronous standbys (Patroni's `sync` key).
     pub sync_standbys: Vec<MemberName>,
-    /// Whether a switchover or failover was asked for and is not done yet (`failover` key).
-    pub switchover_pending: bool,
+    /// A switchover or failover that was asked for and is not done yet (`failover` key).
+    pub switchover: Option<SwitchoverRequest>,
     /// Whether automatic failover is paused.
     pub paused: bool,
     /// The store's revision, where there is one; a report of a lower revision is older.
     pub revision: Option<u64>,
+}
+
+/// A switchover or failover that somebody asked Patroni for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SwitchoverRequest {
+    /// Who is to step down; a failover names nobody.
+    pub leader: Option<MemberName>,
+    /// Who is to take over, where that is said.
+    pub candidate: Option<MemberName>,
+    /// When it is to be done; `None` means at once.
+    pub scheduled_at: Option<WallTime>,
 }
 
 /// One member as etcd or Patroni describes it.

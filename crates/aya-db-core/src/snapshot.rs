@@ -9,7 +9,12 @@ use std::time::Duration;
 use crate::observation::{MemberRole, Source, TimelineSwitch, Unreachable};
 use crate::{
     Generation, Lsn, MemberName, Moment, NodeId, ServerIncarnation, SystemIdentifier, Timeline,
+    WallTime,
 };
+
+mod switchover;
+
+pub use self::switchover::{Switchover, SwitchoverCause, SwitchoverStage};
 
 /// The cluster as the driver knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -29,8 +34,11 @@ pub struct ClusterSnapshot {
     pub history: Vec<TimelineSwitch>,
     /// How each configured source fares.
     pub sources: BTreeMap<Source, SourceState>,
-    /// Whether a switchover or failover is under way, by the word of a source.
-    pub switchover_pending: bool,
+    /// The switchover or failover that is under way or scheduled, by the word of a source.
+    pub switchover: Option<Switchover>,
+    /// What the wall clock showed when the monitor's own clock began: a scheduled switchover is
+    /// told by the wall clock.
+    pub clock_began: WallTime,
     /// What each source last said of the leader; kept while the source is lost.
     pub claims: BTreeMap<Source, Claim>,
     /// The leader that was confirmed last, whether it still is or not.

@@ -30,6 +30,10 @@ impl Moment {
     }
 }
 
+/// A point in time by the wall clock: the time since 1970 began in UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct WallTime(pub Duration);
+
 impl Sub for Moment {
     type Output = Duration;
 

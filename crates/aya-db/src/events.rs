@@ -88,7 +88,7 @@ fn log(event: &ClusterEvent) {
         | ClusterEvent::MemberAdded { .. }
         | ClusterEvent::MemberRemoved { .. }
         | ClusterEvent::SwitchoverPending { .. }
-        | ClusterEvent::SwitchoverEnded => info!("{event}"),
+        | ClusterEvent::SwitchoverEnded { .. } => info!("{event}"),
         ClusterEvent::LeaderClaimed { .. } | ClusterEvent::NodeUp { .. } => debug!("{event}"),
     }
 }

@@ -39,7 +39,7 @@ pub(crate) fn count_event(event: &ClusterEvent) {
         ClusterEvent::MemberAdded { .. } => "member_added",
         ClusterEvent::MemberRemoved { .. } => "member_removed",
         ClusterEvent::SwitchoverPending { .. } => "switchover_pending",
-        ClusterEvent::SwitchoverEnded => "switchover_ended",
+        ClusterEvent::SwitchoverEnded { .. } => "switchover_ended",
     };
     counter!("aya_db_events_total", "event" => name).increment(1);
 }

@@ -6,20 +6,24 @@
 //! - `event <text>`, `no event <text>`, `no events`: in the words of the events of this step;
 //! - `reason <text>`, `no reason <text>`: in the words of the snapshot's reasons;
 //! - `changed`, `unchanged`: whether selection would notice the step;
-//! - `pending`, `not pending`; `source etcd pending|live|lost`;
+//! - `switchover none|shown|withdrawn|taken-over`; `source etcd pending|live|lost`;
 //! - `pace calm|hunt`, `probe first a`, `probe a every 25`;
 //! - `route standby -> b`, `route standby -> b|c a` (b and c in any order, then a), `route primary -> wait`,
 //!   `why standby <text>`: selection, in the words of its reasons;
 //! - `read <wish> -> b a`, `read <wish>: <text>`: a read that asks for more; see [`read`];
 //! - `left 1 at 500`: where a timeline was left.
+//! - `held primary`, `let go primary`: whether such calls wait for a switchover, for up to 10 s;
+//!   `hold ends 10005`: when they are let go at the latest. Selection knows of it.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aya_db_core::conninfo::LagLimits;
 use aya_db_core::observation::TimelineSwitch;
-use aya_db_core::route::{Intent, Selection, select};
-use aya_db_core::snapshot::{ClusterSnapshot, Health, Leadership, Node, NodeRole, SourceState};
+use aya_db_core::route::{Hold, Intent, Selection, select};
+use aya_db_core::snapshot::{
+    ClusterSnapshot, Health, Leadership, Node, NodeRole, SourceState, SwitchoverStage,
+};
 use aya_db_core::topology::{Folded, Pace, ProbeSettings, changed, probe_plan};
 use aya_db_core::{Moment, NodeId};
 use serde::Deserialize;
@@ -50,8 +54,7 @@ pub(super) fn check(
         "changed" | "unchanged" => {
             equal(first, if changed(before, after) { "changed" } else { "unchanged" })
         }
-        "pending" => equal("true", &after.switchover_pending.to_string()),
-        "not" if rest == "pending" => equal("false", &after.switchover_pending.to_string()),
+        "switchover" => equal(rest, stage(after)),
         "event" => holds(events(folded).contains(rest), "no such event"),
         "reason" => holds(reasons(after).contains(rest), "no such reason"),
         "no" if rest == "events" => equal("", &events(folded)),
@@ -62,13 +65,14 @@ pub(super) fn check(
         },
         "source" => check_source(after, rest),
         "pace" | "probe" => check_probe(after, now, sentence),
-        "route" | "why" => check_route(after, limits, sentence),
+        "route" | "why" => check_route(after, now, limits, sentence),
         "read" => read::check(after, now, &lag_limits(limits), rest),
         "left" => {
             let rows = after.history.iter();
             let left = |row: &TimelineSwitch| format!("{} at {}", row.timeline, row.switched_at.0);
             equal(rest, &rows.map(left).collect::<Vec<_>>().join(", "))
         }
+        "held" | "let" | "hold" => check_hold(after, now, sentence),
         name => check_node(after, name, rest),
     }
 }
@@ -101,6 +105,32 @@ fn events(folded: &Folded) -> String {
 fn reasons(snapshot: &ClusterSnapshot) -> String {
     let lines: Vec<_> = snapshot.reasons.iter().map(|reason| reason.text.as_str()).collect();
     lines.join("\n").replace(":5432", "")
+}
+
+fn stage(snapshot: &ClusterSnapshot) -> &'static str {
+    match snapshot.switchover.as_ref().map(|switchover| switchover.stage) {
+        None => "none",
+        Some(SwitchoverStage::Shown) => "shown",
+        Some(SwitchoverStage::Withdrawn) => "withdrawn",
+        Some(SwitchoverStage::TakenOver) => "taken-over",
+    }
+}
+
+fn check_hold(snapshot: &ClusterSnapshot, now: Moment, sentence: &str) -> Result<(), String> {
+    let hold = Hold::of(snapshot, HOLD);
+    let stops = |intent| {
+        hold.as_ref()
+            .filter(|hold| hold.is_on(now))
+            .is_some_and(|hold| hold.stops(parse_intent(intent), &snapshot.leadership))
+    };
+    match sentence.split_whitespace().collect::<Vec<_>>().as_slice() {
+        ["held", intents @ ..] => intents.iter().try_for_each(|it| holds(stops(it), it)),
+        ["let", "go", intents @ ..] => intents.iter().try_for_each(|it| holds(!stops(it), it)),
+        ["hold", "ends", millis] => {
+            equal(millis, &optional(hold.map(|hold| hold.until.0.as_millis())))
+        }
+        _ => panic!("no expectation: {sentence:?}"),
+    }
 }
 
 fn check_source(snapshot: &ClusterSnapshot, rest: &str) -> Result<(), String> {
@@ -168,12 +198,25 @@ fn check_state(node: &Node, expected: &str) -> Result<(), String> {
     }
 }
 
-fn check_route(snapshot: &ClusterSnapshot, limits: &Limits, sentence: &str) -> Result<(), String> {
+fn check_route(
+    snapshot: &ClusterSnapshot,
+    now: Moment,
+    limits: &Limits,
+    sentence: &str,
+) -> Result<(), String> {
     let limits = lag_limits(limits);
     let mut words = sentence.splitn(3, ' ');
     let (verb, intent, rest) =
         (words.next().unwrap(), words.next().unwrap(), words.next().unwrap());
-    let drawn = |dice| select(snapshot, parse_intent(intent), &limits, dice);
+    let hold = Hold::of(snapshot, HOLD).filter(|hold| hold.is_on(now));
+    let drawn = |dice| {
+        let intent = parse_intent(intent);
+        let selection = select(snapshot, intent, &limits, dice);
+        match &hold {
+            Some(hold) => hold.restrict(selection, intent, &snapshot.leadership),
+            None => selection,
+        }
+    };
     if verb == "why" {
         let lines: Vec<_> = drawn(0).reasons.iter().map(ToString::to_string).collect();
         let text = lines.join("\n").replace(":5432", "");
@@ -220,3 +263,6 @@ fn parse_intent(name: &str) -> Intent {
     ];
     all.into_iter().find(|intent| intent.to_string() == name).unwrap()
 }
+
+/// The longest that calls wait for a switchover in these cases.
+const HOLD: Duration = Duration::from_secs(10);

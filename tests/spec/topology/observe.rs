@@ -4,17 +4,21 @@
 //!   `5 a standby … lag_ms=3 rtt=2`: the server's answer;
 //! - `5 a silent|refused|not-ready|no-name|too-many|rejected`: no answer;
 //! - `5 a lost?|silent?|stopping?|read-only?|role?`: a suspicion;
-//! - `5 etcd rev=3 leader=m1 sys=7 hist=1,2@900 sync=m2 lsn=100 pending members=m1@a:tl2,m2@b:nolb`:
-//!   a report; a member takes `tl<n>`, `lag<n>`, `lsn<n>`, `nolb`, `standby-leader`;
+//! - `5 etcd rev=3 leader=m1 sys=7 hist=1,2@900 sync=m2 lsn=100 paused members=m1@a:tl2,m2@b:nolb`:
+//!   a report; a member takes `tl<n>`, `lag<n>`, `lsn<n>`, `nolb`, `standby-leader`, `stopping`,
+//!   `stopped`; `asked=m1>m2`, `asked=>m2`, `asked=m1>m2@9000` is a request for a switchover, a
+//!   failover, a switchover scheduled for that moment;
 //! - `5 etcd gone`: a lost source.
 
 use std::time::Duration;
 
 use aya_db_core::observation::{
     ClusterReport, MemberReport, MemberRole, Observation, ServerAnswer, Source, Suspicion,
-    TimelineSwitch, Unreachable,
+    SwitchoverRequest, TimelineSwitch, Unreachable,
 };
-use aya_db_core::{Lsn, MemberName, Moment, NodeId, ServerIncarnation, SystemIdentifier, Timeline};
+use aya_db_core::{
+    Lsn, MemberName, Moment, NodeId, ServerIncarnation, SystemIdentifier, Timeline, WallTime,
+};
 
 pub(super) fn node(name: &str) -> NodeId {
     NodeId::new(name, 5432)
@@ -125,7 +129,8 @@ fn report(words: &[&str]) -> ClusterReport {
             Some(("members", members)) => {
                 report.members = members.split(',').map(member).collect();
             }
-            None if *word == "pending" => report.switchover_pending = true,
+            Some(("asked", request)) => report.switchover = Some(asked(request)),
+            None if *word == "paused" => report.paused = true,
             _ => panic!("no part of a report: {word:?}"),
         }
     }
@@ -136,6 +141,21 @@ fn report(words: &[&str]) -> ClusterReport {
         }
     }
     report
+}
+
+/// The wall clock of a case shows the same as its own clock.
+fn asked(text: &str) -> SwitchoverRequest {
+    let (names, at) = match text.split_once('@') {
+        Some((names, at)) => (names, Some(Duration::from_millis(at.parse().unwrap()))),
+        None => (text, None),
+    };
+    let (leader, candidate) = names.split_once('>').unwrap();
+    let member = |name: &str| (!name.is_empty()).then(|| MemberName(name.into()));
+    SwitchoverRequest {
+        leader: member(leader),
+        candidate: member(candidate),
+        scheduled_at: at.map(WallTime),
+    }
 }
 
 fn switch(row: &str) -> TimelineSwitch {
@@ -169,6 +189,8 @@ fn member(text: &str) -> MemberReport {
             member.lsn = Some(Lsn(value.parse().unwrap()));
         } else if part == "nolb" {
             member.no_load_balance = true;
+        } else if matches!(part, "stopping" | "stopped") {
+            member.state = part.into();
         } else if part == "standby-leader" {
             member.role = MemberRole::StandbyLeader;
         } else {

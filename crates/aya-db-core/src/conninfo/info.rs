@@ -42,6 +42,7 @@ pub struct ConnInfo {
     load_balance_hosts: LoadBalanceHosts,
     cluster: ClusterSettings,
     failover_timeout: Duration,
+    switchover_hold: Duration,
     lag_limits: LagLimits,
     reads: ReadSettings,
     pool: PoolSettings,
@@ -97,6 +98,10 @@ impl ConnInfo {
             Some(given) => given.positive_duration(plain),
             None => Ok(default),
         };
+        let time_or_none = |keyword, plain, default| match Given::filled(settings, keyword) {
+            Some(given) => given.duration(plain),
+            None => Ok(default),
+        };
         let (second, millisecond) = (Duration::from_secs(1), Duration::from_millis(1));
         Ok(Self {
             given,
@@ -115,6 +120,7 @@ impl ConnInfo {
             load_balance_hosts: LoadBalanceHosts::from_settings(settings)?,
             cluster: ClusterSettings::from_settings(settings)?,
             failover_timeout: time("failover_timeout", second, 60 * second)?,
+            switchover_hold: time_or_none("switchover_hold", second, 10 * second)?,
             lag_limits: LagLimits::from_settings(settings)?,
             reads: ReadSettings::from_settings(settings)?,
             pool: PoolSettings::from_settings(settings)?,
@@ -203,6 +209,11 @@ impl ConnInfo {
     /// The longest that a call waits in all.
     pub const fn failover_timeout(&self) -> Duration {
         self.failover_timeout
+    }
+
+    /// The longest that calls keep away from a leader that is about to change; zero for never.
+    pub const fn switchover_hold(&self) -> Duration {
+        self.switchover_hold
     }
 
     /// How far a standby may lag and still get reads.

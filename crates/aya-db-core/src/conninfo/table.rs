@@ -174,6 +174,13 @@ pub const KEYWORDS: &[Keyword] = &[
     own("patroni_key", "path", "the client's key for Patroni"),
     own("failover_timeout", "seconds, or with a unit", "the longest that a call waits in all")
         .default("60s"),
+    own(
+        "switchover_hold",
+        "seconds, or with a unit; 0: never",
+        "the longest that calls wait for a switchover that etcd or Patroni tells of, rather than go \
+         to the leader that is about to stop",
+    )
+    .default("10s"),
     own("max_lag_bytes", "bytes, or with kB, MB, GB", "the lag at which a standby gets no reads"),
     own(
         "max_lag_ms",

@@ -116,6 +116,8 @@ fn nothing_said_gives_the_documented_defaults() {
     assert_eq!(info.hosts()[0].socket_path().as_deref(), Some("/tmp/.s.PGSQL.5432"));
     assert_eq!((info.user(), info.dbname()), ("me", "me"));
     assert_eq!(info.failover_timeout().as_secs(), 60);
+    assert_eq!(info.switchover_hold().as_secs(), 10);
+    assert!(build("switchover_hold=0").unwrap().switchover_hold().is_zero());
     assert_eq!(info.sockets().tcp_user_timeout.map(|time| time.as_millis()), Some(10_000));
     assert_eq!(info.cluster().namespace, "service");
     assert_eq!(info.tls().mode, SslMode::Prefer);
@@ -143,6 +145,7 @@ fn every_default_of_the_table_is_the_default_of_the_type() {
     assert_eq!(bare.pool(), spelt.pool());
     assert_eq!(bare.hosts(), spelt.hosts());
     assert_eq!(bare.connect_timeout(), spelt.connect_timeout());
+    assert_eq!(bare.switchover_hold(), spelt.switchover_hold());
     assert_eq!(
         (bare.failover_timeout(), bare.probe_interval(), bare.silence_timeout()),
         (spelt.failover_timeout(), spelt.probe_interval(), spelt.silence_timeout())

@@ -3,6 +3,7 @@
 //! ```text
 //!  intent, snapshot, lag limits, dice --> select --> Selection (candidates in order, reasons)
 //!  wish, snapshot, traffic, now --> plan_read --> ReadPlan (try, wait or refuse, reasons)
+//!  snapshot, limit --> Hold --> restrict --> Selection (while the leader changes)
 //!  facts of the new session, intent ----> accepts --> fine | Refusal
 //!  a statement's first comment ----> hint_of --> Hint
 //! ```
@@ -18,6 +19,7 @@ mod freshness;
 #[cfg(feature = "sql-parser")]
 mod functions;
 mod hint;
+mod hold;
 mod hope;
 mod intent;
 #[cfg(feature = "sql-parser")]
@@ -32,6 +34,7 @@ pub use self::freshness::confirmation_age;
 #[cfg(feature = "sql-parser")]
 pub use self::functions::{is_known_function, known_functions};
 pub use self::hint::{Hint, UnknownHint, hint_of, may_be_hinted};
+pub use self::hold::Hold;
 pub use self::hope::hopeless;
 pub use self::intent::{Intent, is_standby_conflict};
 #[cfg(feature = "sql-parser")]

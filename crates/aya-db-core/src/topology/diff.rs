@@ -12,7 +12,7 @@ use crate::snapshot::{ClusterSnapshot, Health, Leadership, Node, NodeRole};
 pub fn changed(old: &ClusterSnapshot, new: &ClusterSnapshot) -> bool {
     old.generation != new.generation
         || old.system_identifier != new.system_identifier
-        || old.switchover_pending != new.switchover_pending
+        || old.switchover != new.switchover
         || leader(&old.leadership) != leader(&new.leadership)
         || old.nodes.len() != new.nodes.len()
         || !old.nodes.iter().map(key).eq(new.nodes.iter().map(key))

@@ -4,6 +4,7 @@ use crate::observation::Source;
 use crate::snapshot::{
     Claim, ClusterSnapshot, Health, LastLeader, Leadership, Node, NodeRole, Reason, SourceState,
 };
+use crate::topology::switchover::Reign;
 use crate::topology::{ClusterEvent, Folded, StalePrimaryReason};
 use crate::{Moment, NodeId, Timeline};
 
@@ -77,6 +78,7 @@ impl Draft {
             }
         }
         let was_confirmed = self.snapshot.leadership.confirmed().is_some();
+        let reign = if same_reign || last.is_none() { Reign::Same } else { Reign::New };
         self.snapshot.leadership = Leadership::Confirmed {
             node: leader.clone(),
             timeline: node.timeline,
@@ -108,6 +110,7 @@ impl Draft {
             lost_at: None,
         });
         self.fix_system_identifier(&node);
+        self.pass_switchover(reign);
     }
 
     /// Keeps why a server that says it is the primary is not believed.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::observation::{Source, Unreachable};
+use crate::snapshot::SwitchoverCause;
 use crate::{MemberName, NodeId, SystemIdentifier, Timeline};
 
 /// A change in the picture of the cluster.
@@ -95,13 +96,21 @@ pub enum ClusterEvent {
         /// The server.
         node: NodeId,
     },
-    /// A switchover or failover was asked for and is not done yet.
+    /// The leader is about to change: a switchover or failover was asked for, or the leader is
+    /// seen to go.
     SwitchoverPending {
         /// The leader that is to step down.
         leader: Option<NodeId>,
+        /// What tells of it.
+        cause: SwitchoverCause,
+        /// How long it is until then; zero unless it is scheduled.
+        starts_in: Duration,
     },
-    /// The switchover or failover that was asked for is done or given up.
-    SwitchoverEnded,
+    /// The switchover or failover is done or given up.
+    SwitchoverEnded {
+        /// How long it was under way; zero for a scheduled one that was taken back.
+        duration: Duration,
+    },
 }
 
 /// Why a server that says it is the primary is not believed.
@@ -195,11 +204,20 @@ impl fmt::Display for ClusterEvent {
             Self::NodeDown { node, cause } => write!(f, "{node} does not answer: {cause}"),
             Self::MemberAdded { node, member } => write!(f, "member {member} added at {node}"),
             Self::MemberRemoved { node } => write!(f, "member at {node} removed"),
-            Self::SwitchoverPending { leader: Some(leader) } => {
-                write!(f, "switchover of {leader} pending")
+            Self::SwitchoverPending { leader, cause, starts_in } => {
+                f.write_str("switchover")?;
+                if let Some(leader) = leader {
+                    write!(f, " of {leader}")?;
+                }
+                f.write_str(" pending")?;
+                if !starts_in.is_zero() {
+                    write!(f, " in {} s", starts_in.as_secs())?;
+                }
+                write!(f, ": {cause}")
             }
-            Self::SwitchoverPending { leader: None } => f.write_str("switchover pending"),
-            Self::SwitchoverEnded => f.write_str("switchover ended"),
+            Self::SwitchoverEnded { duration } => {
+                write!(f, "switchover ended after {} ms", duration.as_millis())
+            }
         }
     }
 }

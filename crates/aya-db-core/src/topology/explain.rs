@@ -3,7 +3,9 @@
 use std::fmt::Write;
 
 use crate::Moment;
-use crate::snapshot::{ClusterSnapshot, Health, Leadership, Node, NodeRole, SourceState};
+use crate::snapshot::{
+    ClusterSnapshot, Health, Leadership, Node, NodeRole, SourceState, Switchover, SwitchoverStage,
+};
 
 /// Describes the cluster as of `now`, over several lines: the leadership, the sources, the
 /// servers, the reasons.
@@ -35,10 +37,11 @@ fn write_all(out: &mut String, snapshot: &ClusterSnapshot, now: Moment) -> std::
     if let Some(highest) = snapshot.highest_timeline {
         write!(out, ", highest timeline {highest}")?;
     }
-    if snapshot.switchover_pending {
-        write!(out, ", switchover pending")?;
+    writeln!(out)?;
+    if let Some(switchover) = &snapshot.switchover {
+        writeln!(out, "switchover: {}", under_way(switchover, now))?;
     }
-    writeln!(out, "\nsources:")?;
+    writeln!(out, "sources:")?;
     for (source, state) in &snapshot.sources {
         match state {
             SourceState::Pending => write!(out, "  {source}: not heard yet")?,
@@ -113,6 +116,21 @@ fn describe(snapshot: &ClusterSnapshot, node: &Node, now: Moment) -> String {
         words.push(format!("member {member} ({state})"));
     }
     words.join(", ")
+}
+
+fn under_way(switchover: &Switchover, now: Moment) -> String {
+    let Switchover { cause, since, stage } = switchover;
+    let when = if switchover.has_begun(now) {
+        format!("for {}", ago(now, *since))
+    } else {
+        format!("in {}", seconds(since.since(now)))
+    };
+    let stage = match stage {
+        SwitchoverStage::Shown => "",
+        SwitchoverStage::Withdrawn => ", no longer shown, and no leader is confirmed yet",
+        SwitchoverStage::TakenOver => ", taken over and still shown",
+    };
+    format!("{cause}, {when}{stage}")
 }
 
 fn ago(now: Moment, then: Moment) -> String {

@@ -32,6 +32,7 @@ mod fold;
 mod judge;
 mod probe;
 mod report;
+mod switchover;
 
 pub use self::diff::changed;
 pub use self::events::{ClusterEvent, StalePrimaryReason};

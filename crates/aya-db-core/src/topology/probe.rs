@@ -105,11 +105,10 @@ fn interval(
     };
     // A server in doubt is asked soon, whoever leads; one long silent is not pressed.
     let doubt_since = node.suspected_at.filter(|since| now.since(*since) < settings.calm);
-    let calm = if snapshot.switchover_pending {
-        settings.calm.min(settings.hunt_longest)
-    } else {
-        settings.calm
-    };
+    let changing = snapshot.switchover.as_ref().is_some_and(|switchover| {
+        switchover.is_under_way(now) && now.since(switchover.since) < SWITCHOVER_WATCHED
+    });
+    let calm = if changing { settings.calm.min(settings.hunt_longest) } else { settings.calm };
     match hunt_since.max(doubt_since) {
         Some(since) => {
             let young = now.since(since) / 10;
@@ -118,3 +117,6 @@ fn interval(
         None => calm,
     }
 }
+
+/// A request that nobody acts on for this long is no reason to ask often any more.
+const SWITCHOVER_WATCHED: Duration = Duration::from_secs(60);

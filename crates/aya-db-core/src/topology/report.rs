@@ -20,8 +20,8 @@ impl Draft {
             self.snapshot.system_identifier.or(report.system_identifier);
         self.keep_members(source, report);
         self.keep_history(report);
-        self.keep_switchover(report);
         self.keep_claim(source, report);
+        self.keep_switchover(source, report);
     }
 
     /// A source can no longer be read: what it said is kept.
@@ -143,17 +143,6 @@ impl Draft {
         self.snapshot.history = report.history[skip..].to_vec();
         self.snapshot.history.extend(own);
         self.saw_timeline(ended.map(|ended| crate::Timeline(ended.0.saturating_add(1))));
-    }
-
-    fn keep_switchover(&mut self, report: &ClusterReport) {
-        let pending = report.switchover_pending;
-        if pending && !self.snapshot.switchover_pending {
-            let leader = self.snapshot.leadership.claimed_or_confirmed().cloned();
-            self.events.push(ClusterEvent::SwitchoverPending { leader });
-        } else if !pending && self.snapshot.switchover_pending {
-            self.events.push(ClusterEvent::SwitchoverEnded);
-        }
-        self.snapshot.switchover_pending = pending;
     }
 
     fn keep_claim(&mut self, source: Source, report: &ClusterReport) {

@@ -106,7 +106,7 @@ fn same(told: &ClusterReport, report: &ClusterReport) -> bool {
         history,
         leader_lsn,
         sync_standbys,
-        switchover_pending,
+        switchover,
         paused,
         revision: _,
     } = told;
@@ -116,7 +116,7 @@ fn same(told: &ClusterReport, report: &ClusterReport) -> bool {
         && *history == report.history
         && *leader_lsn == report.leader_lsn
         && *sync_standbys == report.sync_standbys
-        && *switchover_pending == report.switchover_pending
+        && *switchover == report.switchover
         && *paused == report.paused
 }
 

@@ -3,7 +3,7 @@ use aya_db_core::{MemberName, NodeId};
 use serde_json::Value;
 
 use super::value::{self, Warnings, member_name, no_load_balance, timeline};
-use super::{Decoded, Warning};
+use super::{Decoded, Warning, request};
 
 /// Reads the answer to `GET /cluster`. `None` if it is not one: no object with a list `members`.
 pub fn decode_cluster(json: &Value) -> Option<Decoded> {
@@ -24,6 +24,7 @@ pub fn decode_cluster(json: &Value) -> Option<Decoded> {
         }
     }
     report.paused = json.get("pause") == Some(&Value::Bool(true));
+    report.switchover = request::of_answer(json, &mut warnings);
     Some(Decoded { report, warnings: warnings.into_vec() })
 }
 

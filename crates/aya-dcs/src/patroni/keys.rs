@@ -5,7 +5,7 @@ use aya_db_core::{Lsn, MemberName, SystemIdentifier};
 use serde_json::Value;
 
 use super::value::{self, Warnings, member_name};
-use super::{Decoded, Scope, member};
+use super::{Decoded, Scope, member, request};
 use crate::{Batch, Entry, Event, Range, Revision};
 
 /// The keys of one cluster as of one revision: a range, kept up to date by the batches of a
@@ -64,7 +64,10 @@ impl Keys {
             history: self.history(&mut warnings),
             leader_lsn,
             sync_standbys: self.sync_standbys(&mut warnings),
-            switchover_pending: self.switchover_pending(),
+            switchover: self
+                .values
+                .get("failover")
+                .and_then(|value| request::of_key(value, &mut warnings)),
             paused: self
                 .json("config", &mut warnings)
                 .is_some_and(|config| config.get("pause") == Some(&Value::Bool(true))),
@@ -124,19 +127,6 @@ impl Keys {
         let Some(sync) = self.json("sync", warnings) else { return Vec::new() };
         let names = sync.get("sync_standby").and_then(Value::as_str).unwrap_or_default();
         names.split(',').filter_map(member_name).collect()
-    }
-
-    /// A switchover planned for a later time is not pending: nobody acts on it before that.
-    fn switchover_pending(&self) -> bool {
-        let Some(value) = self.values.get("failover") else { return false };
-        match serde_json::from_slice(value) {
-            Ok(Value::Object(request)) => {
-                let set = |field| request.get(field).is_some_and(|value| !value.is_null());
-                (set("leader") || set("member")) && !set("scheduled_at")
-            }
-            Ok(_) => false,
-            Err(_) => value.contains(&b':'),
-        }
     }
 
     fn text(&self, key: &str, warnings: &mut Warnings) -> Option<&str> {

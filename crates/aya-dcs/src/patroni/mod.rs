@@ -11,6 +11,7 @@
 mod answer;
 mod keys;
 mod member;
+mod request;
 mod scope;
 mod value;
 

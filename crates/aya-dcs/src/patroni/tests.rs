@@ -1,5 +1,7 @@
-use aya_db_core::observation::{ClusterReport, MemberRole, TimelineSwitch};
-use aya_db_core::{Lsn, MemberName, NodeId, SystemIdentifier, Timeline};
+use std::time::Duration;
+
+use aya_db_core::observation::{ClusterReport, MemberRole, SwitchoverRequest, TimelineSwitch};
+use aya_db_core::{Lsn, MemberName, NodeId, SystemIdentifier, Timeline, WallTime};
 use serde_json::json;
 
 use super::member::node_of_url;
@@ -21,6 +23,19 @@ fn decode(keys: &[(&str, &str)]) -> Decoded {
 
 fn name(text: &str) -> MemberName {
     MemberName(text.into())
+}
+
+fn asked(
+    leader: Option<&str>,
+    candidate: Option<&str>,
+    at_secs: Option<u64>,
+) -> Option<SwitchoverRequest> {
+    let scheduled_at = at_secs.map(|secs| WallTime(Duration::from_secs(secs)));
+    Some(SwitchoverRequest {
+        leader: leader.map(name),
+        candidate: candidate.map(name),
+        scheduled_at,
+    })
 }
 
 const PRIMARY: &str = r#"{"conn_url":"postgres://127.0.0.1:5368/postgres","api_url":"https://127.0.0.1:8011/patroni","state":"running","role":"primary","version":"4.1.4","tags":{"replicatefrom":"postgres-0"},"xlog_location":134217728,"timeline":2}"#;
@@ -48,7 +63,8 @@ fn a_running_cluster_is_read_whole() {
     assert_eq!(report.system_identifier, Some(SystemIdentifier(7_711_557_683_554_700_689)));
     assert_eq!(report.leader_lsn, Some(Lsn(134_217_728)));
     assert_eq!(report.sync_standbys, [name("postgres-1"), name("postgres-0")]);
-    assert!(report.switchover_pending && report.paused);
+    assert_eq!(report.switchover, asked(Some("postgres-2"), Some("postgres-1"), None));
+    assert!(report.paused);
     assert_eq!(report.revision, Some(9));
     let switch = TimelineSwitch {
         timeline: Timeline(1),
@@ -85,6 +101,7 @@ fn one_malformed_value_costs_a_warning_and_nothing_else() {
         ("status", "}", "not JSON"),
         ("sync", "}", "not JSON"),
         ("config", "}", "not JSON"),
+        ("failover", r#"{"leader":"a","scheduled_at":"soon"}"#, "a time that cannot be read"),
     ];
     for (key, value, problem) in bad {
         let decoded =
@@ -114,17 +131,27 @@ fn values_that_mean_nothing_are_passed_over_in_silence() {
 }
 
 #[test]
-fn a_switchover_is_pending_from_its_request_and_not_before_its_time() {
-    for (value, pending) in [
-        (r#"{"leader":"a"}"#, true),
-        (r#"{"member":"b"}"#, true),
-        (r#"{"leader":"a","member":"b","scheduled_at":null}"#, true),
-        (r#"{"leader":"a","scheduled_at":"2030-01-01T00:00:00+00:00"}"#, false),
-        ("{}", false),
-        ("a:b", true),
-        ("", false),
+fn a_request_is_read_in_every_form_that_patroni_takes() {
+    let (a, b) = (Some("a"), Some("b"));
+    for (value, request) in [
+        (r#"{"leader":"a"}"#, asked(a, None, None)),
+        (r#"{"member":"b"}"#, asked(None, b, None)),
+        (r#"{"leader":"a","member":"b","scheduled_at":null}"#, asked(a, b, None)),
+        (
+            r#"{"leader":"a","scheduled_at":"2030-01-01T00:00:00+00:00"}"#,
+            asked(a, None, Some(1_893_456_000)),
+        ),
+        (r#"{"leader":"","member":null}"#, None),
+        (r#"{"scheduled_at":"2030-01-01T00:00:00+00:00"}"#, None),
+        ("{}", None),
+        ("[]", None),
+        ("a:b", asked(a, b, None)),
+        (":b", asked(None, b, None)),
+        (":", None),
+        ("", None),
     ] {
-        assert_eq!(decode(&[("failover", value)]).report.switchover_pending, pending, "{value}");
+        let decoded = decode(&[("failover", value)]);
+        assert_eq!((decoded.report.switchover, decoded.warnings), (request, vec![]), "{value}");
     }
 }
 
@@ -208,11 +235,13 @@ fn the_answer_to_cluster_is_read() {
         {"name": "c", "role": "replica", "state": "stopped", "host": "10.0.0.3", "lag": "unknown", "lsn": "unknown"},
         {"name": "d", "role": "replica", "state": "creating replica"},
         {"role": "replica", "host": "x"}
-    ], "pause": true, "scope": "batman", "new_field": []});
+    ], "pause": true, "scope": "batman", "new_field": [],
+       "scheduled_switchover": {"at": "2030-01-01T01:00:00+01:00", "from": "a", "to": "b"}});
     let Decoded { report, warnings } = decode_cluster(&json).unwrap();
     assert_eq!(report.leader, Some(name("a")));
     assert_eq!(report.sync_standbys, [name("b")]);
     assert!(report.paused);
+    assert_eq!(report.switchover, asked(Some("a"), Some("b"), Some(1_893_456_000)));
     assert_eq!(report.members.len(), 3);
     assert_eq!(
         (report.members[1].lsn, report.members[1].lag_bytes),
