@@ -8,6 +8,7 @@ mod doubt;
 mod failover;
 mod fates;
 mod first_host;
+mod hold;
 mod listen;
 mod partition;
 mod passwords;

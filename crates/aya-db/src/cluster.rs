@@ -252,9 +252,13 @@ impl Cluster {
         self.core.monitor.snapshot()
     }
 
-    /// The same in words, with the reasons.
+    /// The same in words, with the reasons; and whether calls are held for a switchover.
     pub fn explain(&self) -> String {
-        self.core.monitor.explain()
+        let picture = self.core.monitor.explain();
+        match self.core.keeper.fleet().hold() {
+            Some(hold) => format!("{picture}hold: calls for the leader wait: {hold}\n"),
+            None => picture,
+        }
     }
 
     /// How the connections to each server fare.

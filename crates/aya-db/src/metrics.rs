@@ -44,6 +44,24 @@ pub(crate) fn count_event(event: &ClusterEvent) {
     counter!("aya_db_events_total", "event" => name).increment(1);
 }
 
+/// How a hold ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HoldEnd {
+    /// The switchover is done or given up.
+    Over,
+    /// It took too long.
+    Limit,
+}
+
+/// `aya_db_hold_seconds{end}`.
+pub(crate) fn count_hold(held: Duration, end: HoldEnd) {
+    let end = match end {
+        HoldEnd::Over => "over",
+        HoldEnd::Limit => "limit",
+    };
+    histogram!("aya_db_hold_seconds", "end" => end).record(held.as_secs_f64());
+}
+
 /// `aya_db_failed_attempts_total{code, fate}`.
 pub(crate) fn count_failure(failure: &Classified) {
     let (code, fate) = (failure.kind.code(), failure.fate.to_string());

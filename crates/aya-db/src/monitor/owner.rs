@@ -79,7 +79,10 @@ impl Owner {
     ) -> (Self, watch::Receiver<Published>, Arc<ArcSwap<ClusterSnapshot>>) {
         let info = session.info();
         let configured: Vec<NodeId> = info.hosts().iter().map(|host| host.node_id()).collect();
-        let snapshot = Arc::new(topology::initial(&configured, &sources::configured(info)));
+        let snapshot = Arc::new(ClusterSnapshot {
+            clock_began: clock.began_at(),
+            ..topology::initial(&configured, &sources::configured(info))
+        });
         let latest = Arc::new(ArcSwap::from(Arc::clone(&snapshot)));
         let settings = ProbeSettings { calm: info.probe_interval(), ..ProbeSettings::default() };
         let plan = probe_plan(&snapshot, clock.now(), &settings);

@@ -46,6 +46,24 @@ pub(crate) async fn checkout(
     seeker: &Seeker,
     passed: &mut Vec<Failed>,
 ) -> Result<Pooled, Failed> {
+    loop {
+        match checkout_once(shared, keeper, seeker, passed).await {
+            // Sent away from the queue by a hold: that is no failure, and the wait goes on.
+            Err(failed)
+                if failed.facts().cause == Cause::NoLeader
+                    && keeper.fleet().held(seeker.intent).is_some()
+                    && Instant::now() < seeker.deadline => {}
+            done => return done,
+        }
+    }
+}
+
+async fn checkout_once(
+    shared: &Dialling,
+    keeper: &Keeper,
+    seeker: &Seeker,
+    passed: &mut Vec<Failed>,
+) -> Result<Pooled, Failed> {
     // The keeper may be a moment behind what the application has been told already.
     let serial = seeker.serial.max(shared.monitor.serial());
     let fleet = keeper.fleet();
@@ -105,7 +123,7 @@ async fn wait_for_candidates(
             Ok(Ok(())) => {}
             Ok(Err(_)) => return Err(seeker.waiting(Cause::Closed)),
             Err(_) if Instant::now() >= seeker.deadline => {
-                return Err(seeker.waiting(Cause::NoLeader));
+                return Err(seeker.in_vain(&fleet));
             }
             Err(_) => {}
         }
@@ -195,6 +213,15 @@ fn check(
 impl Seeker {
     pub(super) fn waiting(&self, cause: Cause) -> Failed {
         Failed::new(Facts::new(Phase::Waiting, Sent::No, cause).with_safety(self.safety))
+    }
+
+    /// No server came in time; during a hold it says what for.
+    fn in_vain(&self, fleet: &Fleet) -> Failed {
+        let failed = self.waiting(Cause::NoLeader);
+        match fleet.held(self.intent) {
+            Some(hold) => failed.because(hold.clone()),
+            None => failed,
+        }
     }
 }
 

@@ -6,15 +6,18 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::{MissedTickBehavior, interval};
-use tracing::debug;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tracing::{debug, info, warn};
 
+use aya_db_core::NodeId;
 use aya_db_core::pool::{Command, plan};
-use aya_db_core::snapshot::Health;
+use aya_db_core::route::Hold;
+use aya_db_core::snapshot::{ClusterSnapshot, Health};
 
 use super::fleet::Fleet;
 use super::manager::Dialling;
 use super::node_pool::{NodePool, PoolStatus};
+use crate::metrics::{self, HoldEnd};
 use crate::monitor::Published;
 
 /// The handle to the task that keeps the pools; the task ends when the handle is dropped.
@@ -29,7 +32,7 @@ impl Keeper {
     pub(crate) fn start(shared: Arc<Dialling>) -> Self {
         let mut published = shared.monitor.published();
         let Published { serial, snapshot } = published.borrow_and_update().clone();
-        let first = Fleet::new(serial, snapshot, BTreeMap::new());
+        let first = Fleet::new(serial, snapshot, BTreeMap::new(), None);
         let work = Work { shared, fleet: watch::Sender::new(Arc::new(first)) };
         work.renew(&published.borrow().clone());
         let fleet = work.fleet.subscribe();
@@ -85,6 +88,7 @@ impl Work {
                     self.renew(&news);
                     self.fill(&mut opening);
                 }
+                () = at(self.next_turn()) => self.turn(),
                 _ = ticks.tick() => {
                     self.fleet.borrow().pools.values().for_each(|pool| pool.reap());
                     self.fill(&mut opening);
@@ -125,8 +129,59 @@ impl Work {
                 pool.manager().node_answers();
             }
         }
-        let fleet = Fleet::new(news.serial, Arc::clone(&news.snapshot), pools);
-        self.fleet.send_replace(Arc::new(fleet));
+        self.publish(news.serial, Arc::clone(&news.snapshot), pools);
+    }
+
+    /// Publishes a fleet, with the hold as it is at this moment.
+    fn publish(
+        &self,
+        serial: u64,
+        snapshot: Arc<ClusterSnapshot>,
+        pools: BTreeMap<NodeId, Arc<NodePool>>,
+    ) {
+        let now = self.shared.monitor.clock().now();
+        let hold = self.hold_of(&snapshot).filter(|hold| hold.is_on(now));
+        let fleet = Arc::new(Fleet::new(serial, snapshot, pools, hold));
+        let old = self.fleet.send_replace(Arc::clone(&fleet));
+        match (old.hold(), fleet.hold()) {
+            (None, Some(hold)) => info!(reason = %hold, "calls for the leader are held"),
+            (Some(hold), None) => {
+                let held = now.since(hold.from);
+                let end = if hold.is_on(now) { HoldEnd::Over } else { HoldEnd::Limit };
+                metrics::count_hold(held, end);
+                let held_ms = u64::try_from(held.as_millis()).unwrap_or(u64::MAX);
+                match end {
+                    HoldEnd::Over => info!(held_ms, "calls for the leader go on"),
+                    HoldEnd::Limit => warn!(
+                        reason = %hold,
+                        held_ms,
+                        "no other leader has come: calls for the leader go on"
+                    ),
+                }
+            }
+            (None, None) | (Some(_), Some(_)) => {}
+        }
+    }
+
+    fn hold_of(&self, snapshot: &ClusterSnapshot) -> Option<Hold> {
+        Hold::of(snapshot, self.shared.session.info().switchover_hold())
+    }
+
+    /// When a hold begins or ends by the clock alone.
+    fn next_turn(&self) -> Option<Instant> {
+        let now = self.shared.monitor.clock().now();
+        let fleet = self.fleet.borrow();
+        let hold = self
+            .hold_of(&fleet.snapshot)
+            .filter(|hold| now < hold.until || fleet.hold().is_some())?;
+        let turn = if fleet.hold().is_some() { hold.until } else { hold.from };
+        Some(Instant::now() + turn.since(now))
+    }
+
+    /// Its time has come: the same picture, with or without the hold.
+    fn turn(&self) {
+        let fleet = Arc::clone(&self.fleet.borrow());
+        self.publish(fleet.serial, Arc::clone(&fleet.snapshot), fleet.pools.clone());
     }
 
     /// Opens connections until each healthy node has `pool_min_idle` idle ones.
@@ -139,7 +194,8 @@ impl Work {
         for (node, pool) in &fleet.pools {
             let healthy =
                 fleet.snapshot.nodes.get(node).is_some_and(|node| node.health == Health::Up);
-            let missing = if healthy { pool.missing_idle(min_idle) } else { 0 };
+            let wanted = healthy && !fleet.leaves_alone(node);
+            let missing = if wanted { pool.missing_idle(min_idle) } else { 0 };
             if missing == 0 {
                 continue;
             }
@@ -155,6 +211,14 @@ impl Work {
                 }
             });
         }
+    }
+}
+
+/// Waits until then; for ever, if there is no such moment.
+async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }
 
