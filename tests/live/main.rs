@@ -17,6 +17,7 @@ mod promotion;
 mod reads;
 mod replay;
 mod replication;
+mod sessions;
 mod silence;
 mod sources;
 mod statements;

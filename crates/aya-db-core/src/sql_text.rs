@@ -51,6 +51,11 @@ pub struct Tokens<'a> {
 }
 
 impl<'a> Tokens<'a> {
+    /// What has not been read yet.
+    pub const fn rest(&self) -> &'a str {
+        self.rest
+    }
+
     fn cut(&mut self, at: usize) -> &'a str {
         let (head, tail) = self.rest.split_at(at.min(self.rest.len()));
         self.rest = tail;

@@ -17,6 +17,7 @@ use crate::events::Events;
 use crate::listen::Listener;
 use crate::options::CallOptions;
 use crate::pool::PoolStatus;
+use crate::session::Session;
 use crate::sql::{Prepared, Sql};
 use crate::transaction::Transaction;
 use crate::view::View;
@@ -180,10 +181,11 @@ impl Cluster {
 
     /// Runs a closure inside a transaction and commits it; rolls back if the closure fails.
     ///
-    /// The closure is called again, from BEGIN, when the transaction fails with 40001 or 40P01,
-    /// and when it is lost before COMMIT was sent: it must do nothing outside the database that
-    /// may not happen twice. If the answer to COMMIT is lost, the error is of fate
-    /// [`Unknown`](aya_db_core::Fate::Unknown).
+    /// A transaction that is lost before COMMIT is replayed, and the closure goes on; see
+    /// [`Transaction`]. The closure is called again, from BEGIN, when the transaction fails with 40001 or
+    /// 40P01, and when it is lost and cannot be replayed: it must do nothing outside the database that
+    /// may not happen twice. If the answer to COMMIT is lost, it is found out what became of it; where nobody
+    /// can tell, the error is of fate [`Unknown`](aya_db_core::Fate::Unknown).
     ///
     /// ```no_run
     /// # async fn example(cluster: &aya_db::Cluster) -> Result<(), aya_db::Error> {
@@ -209,12 +211,20 @@ impl Cluster {
     }
 
     /// Begins a transaction that the application ends itself, by [`Transaction::commit`] or
-    /// [`Transaction::rollback`]. Nothing of it is run again.
+    /// [`Transaction::rollback`]. One that is lost before COMMIT is replayed; see [`Transaction`].
     ///
     /// # Errors
     /// Those of [`Cluster::query`].
     pub async fn begin(&self) -> Result<Transaction, Error> {
         self.plain().begin().await
+    }
+
+    /// A session: what is set in it stays set, also on the new leader.
+    ///
+    /// # Errors
+    /// Those of [`Cluster::query`].
+    pub async fn session(&self) -> Result<Session, Error> {
+        self.plain().session().await
     }
 
     /// Begins `COPY … FROM STDIN`.

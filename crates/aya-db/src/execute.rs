@@ -68,7 +68,17 @@ pub(crate) async fn execute<W: Work>(
     work: &mut W,
 ) -> Result<W::Output, Error> {
     let course = Course::begin(core, options);
-    run(course, work, None).await.map_err(|stopped| stopped.error)
+    run(course, work, None, None).await.map_err(|stopped| stopped.error)
+}
+
+/// The same, on this connection first.
+pub(crate) async fn execute_on<W: Work>(
+    core: &Core,
+    options: &CallOptions,
+    work: &mut W,
+    link: Option<Pooled>,
+) -> Result<W::Output, Stopped> {
+    run(Course::begin(core, options), work, link, None).await
 }
 
 /// Runs `work` after a failure that it is to cure, until it is done, or until it can no longer be run.
@@ -82,7 +92,7 @@ pub(crate) async fn cure<W: Work>(
     let mut course = Course::begin(core, options);
     course.run_until = run_until;
     course.extend(Duration::ZERO);
-    run(course, work, Some(failed)).await
+    run(course, work, None, Some(failed)).await
 }
 
 /// The end of a call that did not succeed.
@@ -97,9 +107,9 @@ pub(crate) struct Stopped {
 async fn run<W: Work>(
     mut course: Course<'_>,
     work: &mut W,
+    mut same: Option<Pooled>,
     mut earlier: Option<Failed>,
 ) -> Result<W::Output, Stopped> {
-    let mut same = None;
     let mut began = course.began;
     loop {
         let failed = match earlier.take() {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aya_db_core::failure::{
-    Cause, Classified, CommitDoubt, Facts, Persistence, Phase, Safety, Sent, classify,
+    Cause, Classified, CommitDoubt, Facts, InTransaction, Persistence, Phase, Safety, Sent,
+    classify,
 };
 use aya_db_core::retry::StopReason;
 use aya_db_core::{Generation, NodeId, SqlState};
@@ -124,6 +125,13 @@ impl Failed {
         if self.0.facts.sent == Sent::No {
             self.0.facts.phase = phase;
         }
+        self
+    }
+
+    /// The same, which took an open transaction with it.
+    pub(crate) fn inside_transaction(mut self) -> Self {
+        self.0.facts.phase = Phase::Statement(InTransaction::Yes);
+        self.0.facts.sent = Sent::Yes;
         self
     }
 

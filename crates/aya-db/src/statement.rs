@@ -168,6 +168,11 @@ impl<'a, W: Wanted> Statement<'a, W> {
         Self { core, options, sql, wanted, in_doubt: None }
     }
 
+    /// What the server prepared for it is out of date.
+    pub(crate) fn forget(&self, link: &Link) {
+        link.forget(self.sql);
+    }
+
     /// A statement that may write, in a transaction of its own, and what became of it if the answer to
     /// COMMIT is lost. COMMIT is sent once the statement was answered: with its answer lost, nothing
     /// is committed.
@@ -201,7 +206,7 @@ impl<'a, W: Wanted> Statement<'a, W> {
         }
     }
 
-    async fn ask_on(&mut self, talk: &Talk<'_>) -> Result<W::Answer, Failed> {
+    pub(crate) async fn ask_on(&mut self, talk: &Talk<'_>) -> Result<W::Answer, Failed> {
         let options = self.options;
         if options.safety == Safety::ReadOnly {
             return self.wanted.ask_read_only(talk, &options.transaction.begin(), self.sql).await;
@@ -265,6 +270,6 @@ impl<W: Wanted> Work for Statement<'_, W> {
     }
 
     fn forget(&self, link: &Link) {
-        link.forget(self.sql);
+        self.forget(link);
     }
 }

@@ -18,6 +18,7 @@ use crate::execute::execute;
 use crate::failed::Failed;
 use crate::options::CallOptions;
 use crate::reads::explain;
+use crate::session::Session;
 use crate::sql::{Prepared, Sql};
 use crate::statement::{Count, Done, Nothing, Rows, Statement, Text, Types, Wanted};
 use crate::token::{TOKEN, Token};
@@ -181,6 +182,14 @@ impl<'a> View<'a> {
     pub async fn begin(&self) -> Result<Transaction, Error> {
         let core = self.cluster.core();
         execute(core, &self.options, &mut BeginWork { core, options: &self.options }).await
+    }
+
+    /// See [`Cluster::session`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn session(&self) -> Result<Session, Error> {
+        Session::open(self.cluster, self.options.clone()).await
     }
 
     /// See [`Cluster::copy_in`].

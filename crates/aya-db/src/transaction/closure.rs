@@ -78,7 +78,7 @@ where
             (State::Lost, Ok(_), Some(failed)) => Err(failed),
             // The same; COMMIT would answer ROLLBACK.
             (State::Open, Ok(_), Some(failed)) if open.must_run_again(&failed) => {
-                shared.rollback(&open).await;
+                shared.rollback(&mut open).await;
                 Err(failed)
             }
             (State::Open | State::Lost, Ok(value), _) => {
@@ -86,13 +86,13 @@ where
             }
             (state, Err(error), Some(failed)) => {
                 if state == State::Open {
-                    shared.rollback(&open).await;
+                    shared.rollback(&mut open).await;
                 }
                 self.own_error = Some(error);
                 Err(failed)
             }
             (State::Open | State::Lost, Err(error), None) => {
-                shared.rollback(&open).await;
+                shared.rollback(&mut open).await;
                 Ok(Err(error))
             }
         }

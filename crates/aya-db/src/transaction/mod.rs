@@ -16,6 +16,7 @@ mod shared;
 use std::fmt;
 use std::sync::Arc;
 
+use tokio::sync::OwnedMutexGuard;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, SimpleQueryMessage};
 
@@ -25,9 +26,10 @@ use aya_db_core::sql_text::{is_plain_read, tokens};
 
 pub(crate) use self::closure::{BeginWork, ClosureWork};
 pub(crate) use self::copying::{Sink, Turn};
-use self::shared::Shared;
+pub(crate) use self::shared::Shared;
 use crate::copy::{CopyIn, CopyOut};
 use crate::error::Error;
+use crate::session::Seat;
 use crate::sql::{Sql, quoted};
 use crate::statement::{Count, Done, Rows, Text};
 use crate::view::{at_most_one, one};
@@ -45,6 +47,11 @@ use crate::view::{at_most_one, one};
 pub struct Transaction(Arc<Shared>);
 
 impl Transaction {
+    /// It is one of a session, which it gives its connection back to.
+    pub(crate) async fn belongs_to(&self, seat: OwnedMutexGuard<Seat>) {
+        self.0.open.lock().await.home = Some(seat);
+    }
+
     /// The server that it runs on.
     pub fn node(&self) -> NodeId {
         self.0.node()
@@ -178,8 +185,8 @@ impl Transaction {
     /// When it has ended before.
     pub async fn rollback(self) -> Result<(), Error> {
         self.0.check_not_ended()?;
-        let open = self.0.open.lock().await;
-        self.0.rollback(&open).await;
+        let mut open = self.0.open.lock().await;
+        self.0.rollback(&mut open).await;
         Ok(())
     }
 }

@@ -26,12 +26,15 @@ use crate::failed::Failed;
 use crate::link::Link;
 use crate::options::CallOptions;
 use crate::pool::Pooled;
+use crate::session::State;
 use crate::talk::{Block, Talk};
 
 /// The work of a replay: everything of the record, and then what had failed.
 pub(super) struct Replay<'a, A> {
     pub(super) core: &'a Arc<Core>,
     pub(super) options: &'a CallOptions,
+    /// The session that it belongs to, if it does.
+    pub(super) session: Option<&'a mut State>,
     pub(super) record: &'a Record,
     pub(super) did: Did,
     pub(super) left: Left,
@@ -72,7 +75,7 @@ impl<A: Ask> Work for Replay<'_, A> {
 
 impl<A: Ask> Replay<'_, A> {
     async fn run_on(
-        &self,
+        &mut self,
         link: &Link,
         doubt: &Doubt,
         attempt: &Attempting<'_>,
@@ -80,6 +83,11 @@ impl<A: Ask> Replay<'_, A> {
         let (core, safety) = (self.core, self.options.safety);
         let alone = Talk::alone(link, &core.session, safety, attempt.run_until);
         self.left.end_any(&alone).await?;
+        if let Some(session) = &mut self.session
+            && let Some(lost) = session.restore(&alone).await?
+        {
+            return Ok((Way::None, Outcome::Diverged(lost.inside_transaction())));
+        }
         let way = Way::for_transaction(core, &alone).await?;
         let talk = Talk { block: Block::Open, canceller: self.options.canceller.as_ref(), ..alone };
         talk.begin(&self.options.transaction.begin()).await?;

@@ -2,12 +2,16 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 
 use aya_db_core::conninfo::Replay as ReplayMode;
 use aya_db_core::continuity::{Entry, Record, RecordLimits, Refusal, excerpt, is_cured_by_replay};
-use aya_db_core::failure::{Cause, ClientFault, Facts, FailureKind, InTransaction, Phase, Sent};
+use aya_db_core::failure::{
+    Cause, ClientFault, Facts, FailureKind, InTransaction, Phase, Safety, Sent,
+};
 use aya_db_core::pool::TransactionStatus;
+use aya_db_core::session::may_change_session;
 use aya_db_core::{Fate, NodeId};
 
 use super::ask::{Ask, Asked, Inside, Recorded};
@@ -21,6 +25,7 @@ use crate::execute::{Attempting, cure};
 use crate::failed::Failed;
 use crate::options::CallOptions;
 use crate::pool::Pooled;
+use crate::session::Seat;
 use crate::sql::Repeats;
 use crate::talk::{Block, Talk};
 
@@ -42,6 +47,27 @@ pub(crate) struct Open {
     doubt: Doubt,
     way: Way,
     did: Did,
+    /// The session that it belongs to, if it does.
+    pub(super) home: Option<OwnedMutexGuard<Seat>>,
+    /// A statement that may have changed the session.
+    changed: Option<Box<str>>,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.go_home();
+    }
+}
+
+impl Open {
+    /// Gives the connection back to the session, unless the transaction is still open on it.
+    fn go_home(&mut self) {
+        let Some(mut seat) = self.home.take() else { return };
+        let idle = |link: &Pooled| {
+            TransactionStatus::from_byte(link.state().status()) == Some(TransactionStatus::Idle)
+        };
+        seat.link = self.link.take().filter(|link| link.state().end().is_none() && idle(link));
+    }
 }
 
 /// How the transaction stands.
@@ -64,7 +90,7 @@ pub(super) enum State {
 
 impl Shared {
     /// Sends BEGIN. A failure brings the connection back.
-    pub(super) async fn start(
+    pub(crate) async fn start(
         core: &Arc<Core>,
         options: &CallOptions,
         link: Pooled,
@@ -87,7 +113,8 @@ impl Shared {
         };
         let node = link.node().clone();
         let (doubt, did) = (Doubt::default(), Did::Read);
-        let open = Open { link: Some(link), record, doubt, way, did };
+        let link = Some(link);
+        let open = Open { link, record, doubt, way, did, home: None, changed: None };
         Ok(Transaction(Arc::new(Self {
             core: Arc::clone(core),
             options: options.clone(),
@@ -143,6 +170,12 @@ impl Shared {
     /// A statement is about to be sent.
     pub(super) fn step(&self, open: &mut Open, sql: &str, repeats: Repeats) {
         open.record.step(sql);
+        if let Some(seat) = &mut open.home
+            && may_change_session(sql)
+        {
+            seat.state.name_settings(sql);
+            open.changed = Some(sql.into());
+        }
         if repeats == Repeats::Never {
             open.record.refuse(Refusal::Marked(excerpt(sql)));
         }
@@ -220,6 +253,7 @@ impl Shared {
         let mut work = Replay {
             core: &self.core,
             options: &self.options,
+            session: open.home.as_mut().map(|seat| &mut seat.state),
             record: &open.record,
             did: open.did,
             left,
@@ -236,6 +270,9 @@ impl Shared {
                     }
                     Outcome::Diverged(failed) => {
                         standing.state = State::Lost;
+                        if open.home.is_some() {
+                            link.discard();
+                        }
                         Err(failed)
                     }
                 }
@@ -283,14 +320,30 @@ impl Shared {
     /// Commits, and finds out what became of it if the answer is lost.
     pub(super) async fn commit(&self, open: &mut Open) -> Result<(), Failed> {
         self.standing().state = State::Ended;
-        self.run(open, "commit", &Commit).await
+        let committed = Box::pin(self.run(open, "commit", &Commit)).await;
+        Box::pin(self.leave(open)).await;
+        committed
     }
 
-    pub(super) async fn rollback(&self, open: &Open) {
+    pub(super) async fn rollback(&self, open: &mut Open) {
         self.standing().state = State::Ended;
         if let Some(inside) = self.inside(open, false) {
             inside.talk.undo().await;
         }
+        Box::pin(self.leave(open)).await;
+    }
+
+    /// The transaction has ended: its session goes on.
+    async fn leave(&self, open: &mut Open) {
+        let Open { link, home, changed, .. } = open;
+        if let (Some(link), Some(seat), Some(sql)) = (link, home, changed) {
+            let talk = Talk::alone(link, &self.core.session, Safety::Idempotent, self.run_until);
+            if let Err(failed) = seat.state.refresh(&talk).await {
+                drop(self.core.tell(&failed, &failed.classify()));
+                seat.state.lose(sql);
+            }
+        }
+        open.go_home();
     }
 
     /// Keeps a failure for the decision about the whole, tells the monitor, and raises it.
