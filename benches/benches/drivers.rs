@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::Parser;
 
+use aya_benches::continuity;
 use aya_benches::driver::Which;
 use aya_benches::memory;
 use aya_benches::report::Report;
@@ -30,6 +31,9 @@ struct Arguments {
     /// Leave out memory and etcd
     #[arg(long)]
     statements: bool,
+    /// Only what replay and commit resolution cost
+    #[arg(long)]
+    continuity: bool,
     /// Run this many statements of each kind with one driver and measure nothing, for a profiler
     #[arg(long, requires = "driver")]
     profile: Option<usize>,
@@ -79,8 +83,11 @@ async fn measure(arguments: &Arguments) -> Result<()> {
     };
     let server = Postgres::builder().setting("max_connections", "300").start().await?;
     let mut report = Report::new(&server).await?;
-    report.statements = statements::compare(&server, &plan).await?;
-    if !arguments.statements {
+    if !arguments.continuity {
+        report.statements = statements::compare(&server, &plan).await?;
+    }
+    report.continuity = continuity::compare(&server, &Plan { tasks: vec![1, 60], ..plan }).await?;
+    if !arguments.statements && !arguments.continuity {
         let conninfo = statements::conninfo(&server)?;
         for connections in if quick { [10, 20] } else { [50, 200] } {
             report.memory.push(memory::compare(&conninfo, connections).await?);

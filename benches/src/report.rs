@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use aya_testkit::Postgres;
 
+use crate::continuity::Cost;
 use crate::memory::Memory;
 use crate::snapshot::Delays;
 use crate::statements::{Comparison, Statement};
@@ -19,6 +20,8 @@ pub struct Report {
     pub place: String,
     /// Pooled statements.
     pub statements: Vec<Comparison>,
+    /// What continuity costs.
+    pub continuity: Vec<Cost>,
     /// Idle connections.
     pub memory: Vec<Memory>,
     /// From etcd to the snapshots.
@@ -36,7 +39,8 @@ impl Report {
         let version = version.context("the server tells no version")?;
         let cores = available_parallelism().map_or(1, usize::from);
         let place = format!("PostgreSQL {version}, {}, {cores} cores", processor());
-        Ok(Self { place, statements: Vec::new(), memory: Vec::new(), snapshot: None })
+        let (statements, continuity, memory) = (Vec::new(), Vec::new(), Vec::new());
+        Ok(Self { place, statements, continuity, memory, snapshot: None })
     }
 
     /// One object, on one line.
@@ -90,9 +94,33 @@ impl Report {
         )
     }
 
+    fn write_continuity(&self, out: &mut String) -> std::fmt::Result {
+        writeln!(
+            out,
+            "\n| a transaction of one `INSERT`, with | tasks | without | added | limit |\n\
+             | --- | --- | --- | --- | --- |"
+        )?;
+        for it in &self.continuity {
+            let (name, limit) = (it.care.name(), it.care.limit());
+            writeln!(
+                out,
+                "| {name} | {} | {:.0} µs | {:.1} % | {limit} % |",
+                it.tasks, it.plain_micros, it.added_percent
+            )?;
+        }
+        writeln!(
+            out,
+            "\nWithout is the time of a transaction with neither, by the throughput; added is the median \
+             over pairs of neighbouring rounds."
+        )
+    }
+
     fn write(&self, out: &mut String) -> std::fmt::Result {
         writeln!(out, "On {}; client and server share the machine.\n", self.place)?;
         self.write_statements(out)?;
+        if !self.continuity.is_empty() {
+            self.write_continuity(out)?;
+        }
         if !self.memory.is_empty() {
             writeln!(out, "\n| idle connections | memory of each |\n| --- | --- |")?;
         }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aya_benches::continuity;
 use aya_benches::driver::Which;
 use aya_benches::memory;
 use aya_benches::report::Report;
@@ -16,6 +17,8 @@ async fn live_both_drivers_run_both_statements_and_are_reported() {
     let mut report = Report::new(&server).await.expect("a report");
     report.statements = statements::compare(&server, &plan).await.expect("a comparison");
     assert_eq!(report.statements.len(), 4);
+    report.continuity = continuity::compare(&server, &plan).await.expect("the costs");
+    assert_eq!(report.continuity.len(), 6);
     let markdown = report.markdown();
     assert_eq!(markdown.lines().filter(|line| line.ends_with(" µs |")).count(), 4, "{markdown}");
     assert!(report.json().expect("JSON").contains("\"throughput_ratio\""));
