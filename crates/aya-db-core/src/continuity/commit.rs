@@ -13,6 +13,11 @@
 //! ```
 //!
 //! Over several promotions the lowest switch point counts.
+//!
+//! A crash that the same server recovers from is told by the place where its replay ended, in the
+//! same way. Each recovery begins behind the checkpoint that the one before has written, so that
+//! place also tells two lives of one postmaster apart, which begins anew in place when one of its
+//! backends has crashed, and keeps its time of start.
 
 use crate::failure::{Facts, SyncRepNotice, classify};
 use crate::observation::TimelineSwitch;
@@ -33,6 +38,9 @@ pub struct CommitMark {
     pub timeline: Timeline,
     /// The run of the server.
     pub incarnation: ServerIncarnation,
+    /// Where that run's replay of the log had ended (`pg_last_wal_replay_lsn()`); `None` if it began
+    /// after a clean shutdown.
+    pub replayed_to: Option<Lsn>,
 }
 
 /// What the leader of today says.
@@ -42,13 +50,13 @@ pub struct Evidence {
     pub timeline: Timeline,
     /// Its run.
     pub incarnation: ServerIncarnation,
-    /// Where the log stood when this run began: the place of its last checkpoint, if that is one
-    /// of a shutdown or of the end of recovery. Those are told by `redo_lsn = checkpoint_lsn`; the
-    /// checkpoints that follow no longer tell.
-    pub began_at: Option<Lsn>,
-    /// Where the log stood when this run was promoted (`pg_last_wal_replay_lsn()`), if it was: only
-    /// for a run that was seen as a standby before. After a crash the same function tells the end
-    /// of that recovery.
+    /// Whether it is the server that the mark was taken on, as far as its address tells.
+    pub server: Server,
+    /// Where its replay of the log ended (`pg_last_wal_replay_lsn()`): at its promotion, or at the end
+    /// of a recovery from a crash; `None` if it began after a clean shutdown. The first checkpoint
+    /// lies behind that, and no later one hides it.
+    pub replayed_to: Option<Lsn>,
+    /// The same, if it is where this run was promoted: only for one that was seen as a standby before.
     pub promoted_at: Option<Lsn>,
     /// Where earlier timelines ended, as far as is known.
     pub history: Vec<TimelineSwitch>,
@@ -56,6 +64,16 @@ pub struct Evidence {
     pub restarted: Restarted,
     /// Its answer about the transaction number.
     pub status: XidStatus,
+}
+
+/// Whether a leader is the server that a mark was taken on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Server {
+    /// It has the same address.
+    Same,
+    /// It has another one. If its timeline is the mark's all the same, it may have been promoted by
+    /// itself, and have given its timeline a number that was taken.
+    Another,
 }
 
 /// Whether a later run of the old leader was seen on the mark's own timeline.
@@ -121,15 +139,19 @@ pub enum Verdict {
 ///
 /// 1. a leader on an older timeline: undecided, it is not the one; one on the same timeline, where
 ///    only a promotion could tell: unknown;
-/// 2. the same timeline and the same run: `pg_xact_status` is true, and `in progress` is waited for;
-/// 3. the same timeline and another run: rolled back if the run began at or before the mark, since a
-///    crash lost what followed; if it began behind it, `pg_xact_status` is true; if that cannot be
-///    told, anything but `committed` proves a rollback, and `committed` proves nothing, since the
-///    number may have been used again;
+/// 2. the same timeline and the same life of the same run: `pg_xact_status` is true, and
+///    `in progress` is waited for;
+/// 3. the same timeline and another life: rolled back if its replay ended at or before the mark,
+///    since a crash lost what followed; else, on the same server, `pg_xact_status` is true: nothing was
+///    lost, or less than what the mark stands behind. On another server `committed` proves nothing;
 /// 4. a later timeline: rolled back if any switch lies at or before the mark, the leader's own
-///    promotion included; undecided until the end of the mark's own timeline is known, by the
-///    history or by the promotion to the very next one; else, unless the old leader was seen to run anew in
-///    between, `pg_xact_status` is true.
+///    promotion included; unknown if an older timeline than the mark's reached beyond it; undecided until
+///    the end of the mark's own timeline is known, by the history or by the promotion to the very next
+///    one; else, unless the old leader was seen to run anew in between, `pg_xact_status` is true.
+///
+/// It counts on the driver having seen all but the last of several recoveries on the mark's timeline: one
+/// that lost the mark, and was followed by another that nobody has seen either, leaves no trace that a
+/// server could be asked for. The documentation of the driver names that limit.
 ///
 /// ```
 /// use aya_db_core::continuity::*;
@@ -141,12 +163,14 @@ pub enum Verdict {
 ///     lsn: Lsn(0x3001FF8),
 ///     timeline: Timeline(1),
 ///     incarnation: ServerIncarnation(1),
+///     replayed_to: None,
 /// };
 /// let ended = |switched_at| TimelineSwitch { timeline: Timeline(1), switched_at, new_leader: None };
 /// let evidence = |switched_at| Evidence {
 ///     timeline: Timeline(2),
 ///     incarnation: ServerIncarnation(2),
-///     began_at: None,
+///     server: Server::Another,
+///     replayed_to: Some(switched_at),
 ///     promoted_at: None,
 ///     history: vec![ended(switched_at)],
 ///     restarted: Restarted::Unseen,
@@ -164,10 +188,11 @@ pub fn resolve(mark: &CommitMark, question: Question, evidence: &Evidence) -> Ve
         return Verdict::Unknown("nobody was promoted, and perhaps no standby has the commit");
     }
     if evidence.timeline == mark.timeline {
-        return if evidence.incarnation == mark.incarnation {
-            on_the_same_run(evidence.status)
+        let same_run = evidence.incarnation == mark.incarnation;
+        return if same_run && evidence.replayed_to == mark.replayed_to {
+            in_the_same_life(evidence.status)
         } else {
-            on_a_later_run(mark, evidence)
+            in_another_life(mark, evidence)
         };
     }
     let ends = |switch: &&TimelineSwitch| {
@@ -177,6 +202,10 @@ pub fn resolve(mark: &CommitMark, question: Question, evidence: &Evidence) -> Ve
     let mut ended_at = switches().map(|switch| switch.switched_at).chain(evidence.promoted_at);
     if ended_at.any(|end| end <= mark.lsn) {
         return Verdict::RolledBack("the leader's history left the old one before the commit");
+    }
+    let earlier = |switch: &&TimelineSwitch| switch.timeline < mark.timeline;
+    if evidence.history.iter().filter(earlier).any(|switch| switch.switched_at > mark.lsn) {
+        return Verdict::Unknown("the leader's history has another timeline of that number");
     }
     let next = evidence.timeline.0 == mark.timeline.0 + 1;
     let end_is_known = switches().any(|switch| switch.timeline == mark.timeline)
@@ -197,7 +226,7 @@ pub fn resolve(mark: &CommitMark, question: Question, evidence: &Evidence) -> Ve
     }
 }
 
-fn on_the_same_run(status: XidStatus) -> Verdict {
+fn in_the_same_life(status: XidStatus) -> Verdict {
     match status {
         XidStatus::Committed => Verdict::Committed("the server says that it committed"),
         XidStatus::Aborted => Verdict::RolledBack("the server says that it rolled back"),
@@ -209,16 +238,15 @@ fn on_the_same_run(status: XidStatus) -> Verdict {
     }
 }
 
-fn on_a_later_run(mark: &CommitMark, evidence: &Evidence) -> Verdict {
-    match (evidence.began_at, evidence.status) {
-        (None, status) => after_a_restart(status),
-        (Some(began_at), _) if began_at <= mark.lsn => {
+fn in_another_life(mark: &CommitMark, evidence: &Evidence) -> Verdict {
+    match (evidence.replayed_to, evidence.server, evidence.status) {
+        (Some(end), _, _) if end <= mark.lsn => {
             Verdict::RolledBack("the server was restarted, and its log ended before the commit")
         }
-        (Some(_), XidStatus::Committed) => {
+        (_, Server::Same, XidStatus::Committed) => {
             Verdict::Committed("the server was restarted, and its log holds the commit")
         }
-        (Some(_), status) => after_a_restart(status),
+        (_, _, status) => after_a_restart(status),
     }
 }
 
@@ -236,139 +264,4 @@ fn after_a_restart(status: XidStatus) -> Verdict {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::failure::{Cause, Phase, Sent};
-
-    const COMMITTED: u8 = 0;
-    const ROLLED_BACK: u8 = 1;
-    const UNDECIDED: u8 = 2;
-    const UNKNOWN: u8 = 3;
-
-    fn kind(verdict: Verdict) -> u8 {
-        match verdict {
-            Verdict::Committed(_) => COMMITTED,
-            Verdict::RolledBack(_) => ROLLED_BACK,
-            Verdict::Undecided(_) => UNDECIDED,
-            Verdict::Unknown(_) => UNKNOWN,
-        }
-    }
-
-    /// Per status: committed, aborted, in progress, in future, forgotten.
-    fn verdicts(timeline: u32, run: i64, switches: &[(u32, u64)], restarted: Restarted) -> [u8; 5] {
-        verdicts_of_run(timeline, run, None, None, switches, restarted)
-    }
-
-    fn verdicts_of_run(
-        timeline: u32,
-        run: i64,
-        began_at: Option<u64>,
-        promoted_at: Option<u64>,
-        switches: &[(u32, u64)],
-        restarted: Restarted,
-    ) -> [u8; 5] {
-        let mark = CommitMark {
-            xid: Xid(757),
-            lsn: Lsn(100),
-            timeline: Timeline(3),
-            incarnation: ServerIncarnation(1),
-        };
-        let history: Vec<_> = switches
-            .iter()
-            .map(|(timeline, lsn)| TimelineSwitch {
-                timeline: Timeline(*timeline),
-                switched_at: Lsn(*lsn),
-                new_leader: None,
-            })
-            .collect();
-        [
-            XidStatus::Committed,
-            XidStatus::Aborted,
-            XidStatus::InProgress,
-            XidStatus::InFuture,
-            XidStatus::Forgotten,
-        ]
-        .map(|status| {
-            let (timeline, incarnation) = (Timeline(timeline), ServerIncarnation(run));
-            let history = history.clone();
-            let (began_at, promoted_at) = (began_at.map(Lsn), promoted_at.map(Lsn));
-            let evidence = Evidence {
-                timeline,
-                incarnation,
-                began_at,
-                promoted_at,
-                history,
-                restarted,
-                status,
-            };
-            kind(resolve(&mark, Question::Committed, &evidence))
-        })
-    }
-
-    #[test]
-    fn a_wait_cut_by_a_shutdown_asks_for_a_promotion() {
-        let mut facts = Facts::new(Phase::Commit, Sent::Yes, Cause::ConnectionLost);
-        assert_eq!(Question::of(&facts), Some(Question::Committed));
-        facts.notice = Some(SyncRepNotice::WaitTerminated);
-        assert_eq!(Question::of(&facts), Some(Question::Promoted));
-        facts.notice = Some(SyncRepNotice::WaitCancelled);
-        assert_eq!(Question::of(&facts), None, "its server lives, and has told all there is");
-    }
-
-    #[test]
-    fn the_same_run_is_believed() {
-        let expected = [COMMITTED, ROLLED_BACK, UNDECIDED, UNKNOWN, UNKNOWN];
-        assert_eq!(verdicts(3, 1, &[], Restarted::Unseen), expected);
-    }
-
-    #[test]
-    fn a_restarted_server_proves_rollbacks_only() {
-        let expected = [UNKNOWN, ROLLED_BACK, ROLLED_BACK, ROLLED_BACK, UNKNOWN];
-        assert_eq!(verdicts(3, 2, &[], Restarted::Unseen), expected);
-        assert_eq!(verdicts(4, 9, &[(3, 200)], Restarted::Seen), expected);
-    }
-
-    #[test]
-    fn a_restart_whose_beginning_is_known_decides() {
-        let lost = verdicts_of_run(3, 2, Some(100), None, &[], Restarted::Unseen);
-        assert_eq!(lost, [ROLLED_BACK; 5]);
-        let held = verdicts_of_run(3, 2, Some(101), None, &[], Restarted::Unseen);
-        assert_eq!(held, [COMMITTED, ROLLED_BACK, ROLLED_BACK, ROLLED_BACK, UNKNOWN]);
-    }
-
-    #[test]
-    fn a_promotion_to_the_next_timeline_needs_no_history() {
-        let promoted =
-            |timeline, at| verdicts_of_run(timeline, 2, None, Some(at), &[], Restarted::Unseen);
-        assert_eq!(promoted(4, 100), [ROLLED_BACK; 5]);
-        assert_eq!(promoted(4, 101), [COMMITTED, ROLLED_BACK, UNDECIDED, ROLLED_BACK, UNKNOWN]);
-        assert_eq!(promoted(5, 100), [ROLLED_BACK; 5], "it left the line early enough");
-        assert_eq!(promoted(5, 101), [UNDECIDED; 5], "another promotion came before");
-    }
-
-    #[test]
-    fn nothing_is_decided_before_the_history_is_there() {
-        assert_eq!(verdicts(4, 2, &[], Restarted::Unseen), [UNDECIDED; 5]);
-        assert_eq!(verdicts(5, 2, &[(2, 50), (4, 300)], Restarted::Unseen), [UNDECIDED; 5]);
-        assert_eq!(verdicts(2, 2, &[(1, 50)], Restarted::Unseen), [UNDECIDED; 5]);
-    }
-
-    #[test]
-    fn a_switch_at_or_before_the_mark_rolls_back_whatever_the_status_says() {
-        for at in [1, 99, 100] {
-            assert_eq!(verdicts(4, 2, &[(3, at)], Restarted::Unseen), [ROLLED_BACK; 5], "{at}");
-            assert_eq!(verdicts(4, 2, &[(3, at)], Restarted::Seen), [ROLLED_BACK; 5], "{at}");
-        }
-        // A later promotion may leave the line even earlier than the first one did.
-        let twice = &[(3, 200), (4, 90)];
-        assert_eq!(verdicts(5, 2, twice, Restarted::Unseen), [ROLLED_BACK; 5]);
-    }
-
-    #[test]
-    fn behind_the_mark_the_status_is_true() {
-        let expected = [COMMITTED, ROLLED_BACK, UNDECIDED, ROLLED_BACK, UNKNOWN];
-        assert_eq!(verdicts(4, 2, &[(3, 101)], Restarted::Unseen), expected);
-        let earlier = &[(1, 10), (2, 20), (3, 101), (4, 150)];
-        assert_eq!(verdicts(5, 2, earlier, Restarted::Unseen), expected, "older switches are over");
-    }
-}
+mod tests;

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use tokio_postgres::Row;
 
 use aya_db_core::continuity::{
-    CommitMark, Evidence, Question, Restarted, Verdict, Xid, XidStatus, resolve,
+    CommitMark, Evidence, Question, Restarted, Server, Verdict, Xid, XidStatus, resolve,
 };
 use aya_db_core::snapshot::NodeRole;
 use aya_db_core::{Lsn, NodeId, ServerIncarnation, SqlState, Timeline};
@@ -29,25 +29,20 @@ pub(crate) const MARK: &str = concat!(
     timeline_written!(),
     " end, ",
     incarnation!(),
-    " from (select pg_catalog.pg_is_in_recovery() \
+    ", pg_catalog.pg_last_wal_replay_lsn()::text from (select pg_catalog.pg_is_in_recovery() \
         or not pg_catalog.has_function_privilege( \
             'pg_catalog.pg_current_wal_insert_lsn()', 'execute') \
         or not pg_catalog.has_function_privilege('pg_catalog.pg_walfile_name(pg_lsn)', 'execute') \
         as r offset 0) as role"
 );
 
-/// Asks a leader for its timeline, its run, and where the log stood when that began and when it was
-/// promoted.
+/// Asks a leader for its timeline, its run, and where its replay of the log ended.
 const QUESTION: &str = concat!(
     "select ",
     timeline_written!(),
     ", ",
     incarnation!(),
-    ", case when pg_catalog.has_function_privilege( \
-                'pg_catalog.pg_control_checkpoint()', 'execute') \
-            then (select case when redo_lsn = checkpoint_lsn then checkpoint_lsn end \
-                from pg_catalog.pg_control_checkpoint()) end::text, \
-        pg_catalog.pg_last_wal_replay_lsn()::text"
+    ", pg_catalog.pg_last_wal_replay_lsn()::text"
 );
 
 /// Asks it what it knows of a transaction number.
@@ -62,6 +57,7 @@ pub(super) fn mark_of(row: &Row) -> Option<CommitMark> {
         lsn: text(1)?.parse::<Lsn>().ok()?,
         timeline: Timeline(u32::try_from(number(2)?).ok()?),
         incarnation: ServerIncarnation(number(3)?),
+        replayed_to: text(4).and_then(|lsn| lsn.parse().ok()),
     })
 }
 
@@ -90,7 +86,6 @@ struct Inquiry<'a> {
 struct Answer {
     timeline: Timeline,
     incarnation: ServerIncarnation,
-    began_at: Option<Lsn>,
     replayed_to: Option<Lsn>,
     node: NodeId,
     status: XidStatus,
@@ -113,7 +108,8 @@ impl Answer {
         Evidence {
             timeline: self.timeline,
             incarnation: self.incarnation,
-            began_at: self.began_at,
+            server: if self.node == *node { Server::Same } else { Server::Another },
+            replayed_to: self.replayed_to,
             promoted_at: self.replayed_to.filter(|_| was_standby),
             history: snapshot.history.clone(),
             restarted: if restarted { Restarted::Seen } else { Restarted::Unseen },
@@ -156,8 +152,7 @@ impl Inquire for Inquiry<'_> {
         Ok(Answer {
             timeline: Timeline(u32::try_from(number(0)).unwrap_or_default()),
             incarnation,
-            began_at: lsn(2),
-            replayed_to: lsn(3),
+            replayed_to: lsn(2),
             node: talk.link.node().clone(),
             status,
         })
