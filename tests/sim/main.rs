@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a world that cannot be built fails its test")]
 
 mod dice;
+mod doubt;
 mod invariants;
 mod topology;
 mod world;
