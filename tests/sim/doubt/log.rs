@@ -29,6 +29,8 @@ pub(crate) enum What {
 pub(crate) struct Record {
     pub(crate) end: u64,
     pub(crate) timeline: u32,
+    /// The run that wrote it.
+    pub(crate) run: i64,
     pub(crate) what: What,
 }
 
@@ -46,10 +48,10 @@ impl Log {
         self.0.len()
     }
 
-    pub(crate) fn push(&mut self, timeline: u32, what: What) {
+    pub(crate) fn push(&mut self, timeline: u32, run: i64, what: What) {
         // Records differ in length, so that an end says where it lies in the log and no more.
         let length = 3 + (self.0.len() as u64 * 7 + u64::from(timeline)) % 5;
-        self.0.push(Record { end: self.end() + length, timeline, what });
+        self.0.push(Record { end: self.end() + length, timeline, run, what });
     }
 
     /// Loses all but the first records.
@@ -99,6 +101,12 @@ impl Log {
             }
         }
         switches
+    }
+
+    /// The record with which a timeline begins, and where.
+    pub(crate) fn began(&self, timeline: u32) -> Option<(usize, Record)> {
+        let first = self.0.iter().position(|record| record.timeline == timeline)?;
+        Some((first, self.0[first]))
     }
 
     /// No number is given to two transactions on one line of history.

@@ -4,7 +4,7 @@ use aya_db_core::continuity::{CommitMark, Evidence, Restarted, Server, Xid, XidS
 use aya_db_core::observation::TimelineSwitch;
 use aya_db_core::{Lsn, ServerIncarnation, Timeline};
 
-use super::log::{Owner, What};
+use super::log::{Owner, Record, What};
 use super::world::{Host, Restart, Role};
 
 /// One thing that happens.
@@ -56,6 +56,8 @@ struct Ours {
     mark: CommitMark,
     host: usize,
     life: u32,
+    /// How its timeline began.
+    began: Option<(usize, Record)>,
 }
 
 /// The whole of it.
@@ -150,7 +152,8 @@ impl Story {
             incarnation: ServerIncarnation(host.run),
             replayed_to: host.replayed_to.map(Lsn),
         };
-        self.ours = Some(Ours { mark, host: self.primary, life: host.life });
+        let began = host.log.began(host.timeline);
+        self.ours = Some(Ours { mark, host: self.primary, life: host.life, began });
     }
 
     /// Its COMMIT arrives, if its session is still there.
@@ -249,7 +252,15 @@ impl Story {
         let told = evidence.history.iter().any(|row| row.timeline == mark.timeline);
         let masked =
             !told && evidence.promoted_at.is_some_and(|at| left_at.is_none_or(|left| left < at));
-        masked || (self.cut && !self.cut_is_seen)
+        masked || self.is_a_hidden_twin(evidence) || (self.cut && !self.cut_is_seen)
+    }
+
+    /// The leader's line has another timeline of the mark's number, which began no later than the life
+    /// of the mark's server, or no row says when it did.
+    fn is_a_hidden_twin(&self, evidence: &Evidence) -> bool {
+        let mark = self.marked();
+        let twin = self.leader().log.began(mark.timeline.0) != self.ours().began;
+        twin && !begins_later(mark, evidence)
     }
 
     /// Whether the evidence does not suffice, and for how long.
@@ -284,7 +295,7 @@ impl Story {
         if lowest || evidence.promoted_at.is_some_and(|at| at <= mark.lsn) {
             return Open::No;
         }
-        if ends.iter().any(|it| it.0 < mark.timeline.0 && known(it) && !in_time(it)) {
+        if begins_later(mark, evidence) {
             return Open::ForEver;
         }
         let next = evidence.timeline.0 == mark.timeline.0 + 1 && evidence.promoted_at.is_some();
@@ -298,4 +309,11 @@ impl Story {
             _ => Open::No,
         }
     }
+}
+
+/// The evidence tells that the leader's timeline of the mark's number is not the mark's.
+fn begins_later(mark: &CommitMark, evidence: &Evidence) -> bool {
+    let earlier = evidence.history.iter().filter(|row| row.timeline < mark.timeline);
+    let latest = earlier.map(|row| row.switched_at).max();
+    latest.is_some_and(|at| at >= mark.lsn || mark.replayed_to.is_some_and(|end| at > end))
 }

@@ -59,7 +59,7 @@ impl Host {
     }
 
     pub(crate) fn write(&mut self, what: What) {
-        self.log.push(self.timeline, what);
+        self.log.push(self.timeline, self.run, what);
     }
 
     pub(crate) fn commit(&mut self, xid: u64, owner: Owner) {

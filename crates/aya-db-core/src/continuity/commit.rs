@@ -145,7 +145,8 @@ pub enum Verdict {
 ///    since a crash lost what followed; else, on the same server, `pg_xact_status` is true: nothing was
 ///    lost, or less than what the mark stands behind. On another server `committed` proves nothing;
 /// 4. a later timeline: rolled back if any switch lies at or before the mark, the leader's own
-///    promotion included; unknown if an older timeline than the mark's reached beyond it; undecided until
+///    promotion included; unknown if the leader's timeline of that number began later than the mark's;
+///    undecided until
 ///    the end of the mark's own timeline is known, by the history or by the promotion to the very next
 ///    one; else, unless the old leader was seen to run anew in between, `pg_xact_status` is true.
 ///
@@ -203,8 +204,13 @@ pub fn resolve(mark: &CommitMark, question: Question, evidence: &Evidence) -> Ve
     if ended_at.any(|end| end <= mark.lsn) {
         return Verdict::RolledBack("the leader's history left the old one before the commit");
     }
-    let earlier = |switch: &&TimelineSwitch| switch.timeline < mark.timeline;
-    if evidence.history.iter().filter(earlier).any(|switch| switch.switched_at > mark.lsn) {
+    // On the mark's own line, earlier timelines ended no later than the replay that its run began with.
+    let begins_later = |switch: &TimelineSwitch| {
+        switch.timeline < mark.timeline
+            && (switch.switched_at >= mark.lsn
+                || mark.replayed_to.is_some_and(|end| switch.switched_at > end))
+    };
+    if evidence.history.iter().any(begins_later) {
         return Verdict::Unknown("the leader's history has another timeline of that number");
     }
     let next = evidence.timeline.0 == mark.timeline.0 + 1;
