@@ -1,8 +1,8 @@
 //! Compares what the agents were told with what is in the table.
 //!
-//! An acknowledged row must be there once. A row whose fate is open may be there once or not at
-//! all, and so may one that was committed on a server which leads no more. A row whose error said
-//! that nothing was left must not be there. No row may be there twice.
+//! An acknowledged unit must be there once. A unit whose fate is open may be there once or not at
+//! all, and so may one that was committed on a server which leads no more. A unit whose error said
+//! that nothing was left must not be there. No unit may be there twice, nor in part.
 
 use std::collections::BTreeSet;
 
@@ -11,11 +11,11 @@ use crate::agent::{Left, Log};
 /// What the agents were told, up to some moment.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Claims {
-    /// Rows that were acknowledged.
+    /// Units that were acknowledged.
     pub(crate) acked: Vec<i64>,
-    /// Rows whose fate is open.
+    /// Units whose fate is open.
     pub(crate) open: Vec<i64>,
-    /// Rows that left nothing behind, by their error.
+    /// Units that left nothing behind, by their error.
     pub(crate) denied: Vec<i64>,
 }
 
@@ -34,21 +34,24 @@ impl Claims {
     }
 }
 
-/// Rows with successive ids, each of which is in the table equally often.
+/// Units with successive ids, each of which is in the table equally often and equally complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stretch {
     pub(crate) first: i64,
     pub(crate) last: i64,
     pub(crate) copies: u64,
+    pub(crate) torn: bool,
 }
 
-/// What contradicts the claims, row by row.
+/// What contradicts the claims, unit by unit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Verdict {
     /// Acknowledged and not there.
     pub(crate) lost: BTreeSet<i64>,
     /// There more than once.
     pub(crate) doubled: BTreeSet<i64>,
+    /// There in part.
+    pub(crate) torn: BTreeSet<i64>,
     /// There, though the error said that nothing was left.
     pub(crate) ghosts: BTreeSet<i64>,
     /// Of open fate, and there: no contradiction.
@@ -62,6 +65,7 @@ impl Verdict {
         Self {
             lost: new(&self.lost, &earlier.lost),
             doubled: new(&self.doubled, &earlier.doubled),
+            torn: new(&self.torn, &earlier.torn),
             ghosts: new(&self.ghosts, &earlier.ghosts),
             open_written: new(&self.open_written, &earlier.open_written),
         }
@@ -72,10 +76,14 @@ impl Verdict {
 pub(crate) fn judge(claims: &Claims, table: &[Stretch]) -> Verdict {
     let there = |id: &&i64| copies(table, **id) > 0;
     let missing = |id: &&i64| !there(id);
-    let doubled = table.iter().filter(|stretch| stretch.copies > 1);
+    let those = |which: fn(&Stretch) -> bool| {
+        let stretches = table.iter().filter(move |stretch| which(stretch));
+        stretches.flat_map(|stretch| stretch.first..=stretch.last).collect()
+    };
     Verdict {
         lost: claims.acked.iter().filter(missing).copied().collect(),
-        doubled: doubled.flat_map(|stretch| stretch.first..=stretch.last).collect(),
+        doubled: those(|stretch| stretch.copies > 1),
+        torn: those(|stretch| stretch.torn),
         ghosts: claims.denied.iter().filter(there).copied().collect(),
         open_written: claims.open.iter().filter(there).copied().collect(),
     }
@@ -87,23 +95,29 @@ fn copies(table: &[Stretch], id: i64) -> u64 {
     stretch.filter(|stretch| stretch.last >= id).map_or(0, |stretch| stretch.copies)
 }
 
-/// Asks for the table as stretches, so that a million rows are read in a moment.
+/// Asks for the table as stretches, so that a million rows are read in a moment. A unit is whole if
+/// each of its steps is there equally often.
 pub(crate) const STRETCHES: &str = "\
-    select min(id), max(id), copies from ( \
-        select id, copies, id - row_number() over (partition by copies order by id) as island \
-        from (select id, count(*) as copies from ledger group by id) as counted \
+    select min(id), max(id), copies, torn::int from ( \
+        select *, id - row_number() over (partition by copies, torn order by id) as island \
+        from ( \
+            select id, (count(*) + max(steps) - 1) / max(steps) as copies, \
+                bit_or(1 << step) <> (1 << max(steps) + 1) - 2 or count(*) % max(steps) <> 0 as torn \
+            from ledger group by id \
+        ) as counted \
     ) as numbered \
-    group by copies, island order by 1";
+    group by copies, torn, island order by 1";
 
 /// Reads the answer to [`STRETCHES`]; `None` when it is not of that form.
 pub(crate) fn stretches(rows: &[Vec<Option<String>>]) -> Option<Vec<Stretch>> {
     let number = |field: &Option<String>| field.as_deref()?.parse::<i64>().ok();
     rows.iter()
         .map(|row| match row.as_slice() {
-            [first, last, copies] => Some(Stretch {
+            [first, last, copies, torn] => Some(Stretch {
                 first: number(first)?,
                 last: number(last)?,
                 copies: number(copies)?.try_into().ok()?,
+                torn: number(torn)? == 1,
             }),
             _ => None,
         })
@@ -118,7 +132,7 @@ mod tests {
     use crate::agent::{Ack, Failure};
 
     fn stretch(first: i64, last: i64, copies: u64) -> Stretch {
-        Stretch { first, last, copies }
+        Stretch { first, last, copies, torn: false }
     }
 
     fn set(ids: &[i64]) -> BTreeSet<i64> {
@@ -146,6 +160,17 @@ mod tests {
         let verdict = judge(&claims, &[stretch(1, 2, 1), stretch(5, 5, 1)]);
         let expected = Verdict { ghosts: set(&[5]), open_written: set(&[2]), ..Verdict::default() };
         assert_eq!(verdict, expected);
+    }
+
+    #[test]
+    fn a_unit_that_is_there_in_part_is_torn_whatever_was_said_of_it() {
+        let claims = Claims { acked: vec![1], open: vec![2], denied: vec![] };
+        let torn = Stretch { torn: true, ..stretch(1, 2, 1) };
+        let verdict = judge(&claims, &[torn, stretch(3, 4, 1)]);
+        assert_eq!(
+            verdict,
+            Verdict { torn: set(&[1, 2]), open_written: set(&[2]), ..Verdict::default() }
+        );
     }
 
     #[test]
@@ -185,9 +210,10 @@ mod tests {
 
     #[test]
     fn the_tables_answer_is_read_as_stretches() {
-        let row = |fields: [&str; 3]| fields.map(|field| Some(field.to_owned())).to_vec();
-        let rows = [row(["1", "9", "1"]), row(["10", "10", "2"])];
-        assert_eq!(stretches(&rows), Some(vec![stretch(1, 9, 1), stretch(10, 10, 2)]));
+        let row = |fields: [&str; 4]| fields.map(|field| Some(field.to_owned())).to_vec();
+        let rows = [row(["1", "9", "1", "0"]), row(["10", "10", "2", "1"])];
+        let torn = Stretch { torn: true, ..stretch(10, 10, 2) };
+        assert_eq!(stretches(&rows), Some(vec![stretch(1, 9, 1), torn]));
         assert_eq!(stretches(&[vec![None]]), None);
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use aya_testkit::PatroniTimings;
 use serde::Serialize;
 
-use crate::agent::{Failure, Left, Log};
+use crate::agent::{Failure, Left, Log, MISREAD, Manner, Resolution, Work};
 use crate::fault::{Course, Fault};
 use crate::gap::{Window, added, longest};
 use crate::machine::Machine;
@@ -19,6 +19,10 @@ pub(crate) struct Report {
     pub(crate) driver: &'static str,
     pub(crate) machine: Machine,
     pub(crate) agents: usize,
+    pub(crate) manner: Manner,
+    pub(crate) work: Work,
+    /// `commit_resolution`, where it was set.
+    pub(crate) resolution: Option<Resolution>,
     pub(crate) patroni: Timings,
     /// How many runs the numbers of `faults` are the medians of.
     pub(crate) runs: usize,
@@ -46,19 +50,23 @@ impl From<PatroniTimings> for Timings {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Outcome {
     pub(crate) name: &'static str,
-    /// Acknowledged rows.
+    /// Acknowledged units.
     pub(crate) acked: u64,
-    /// Acknowledged rows that are not in the table.
+    /// Acknowledged units that are not in the table.
     pub(crate) lost: u64,
-    /// Rows that are in the table more than once.
+    /// Units that are in the table more than once.
     pub(crate) doubled: u64,
-    /// Rows in the table whose error said that nothing was left.
+    /// Units that are in the table in part.
+    pub(crate) torn: u64,
+    /// Units in the table whose error said that nothing was left.
     pub(crate) ghosts: u64,
+    /// Transactions that did not read what they had written.
+    pub(crate) misread: u64,
     /// Errors that reached an agent.
     pub(crate) errors_seen: u64,
     /// The same by sort.
     pub(crate) errors: BTreeMap<String, u64>,
-    /// Rows whose fate the driver left open.
+    /// Units whose fate the driver left open.
     pub(crate) unknown: u64,
     /// Those of them that are in the table.
     pub(crate) unknown_written: u64,
@@ -123,7 +131,9 @@ impl Outcome {
             acked: acks.count() as u64,
             lost: count(&verdict.lost),
             doubled: count(&verdict.doubled),
+            torn: count(&verdict.torn),
             ghosts: count(&verdict.ghosts),
+            misread: errors.get(MISREAD).copied().unwrap_or_default(),
             errors_seen: failures.len() as u64,
             errors,
             unknown: unknown as u64,
@@ -140,7 +150,7 @@ impl Outcome {
     }
 
     /// The medians of the same fault in several runs. What must never happen is not averaged
-    /// away: `lost`, `doubled`, `ghosts` and `hung` are those of the worst run.
+    /// away: `lost`, `doubled`, `torn`, `ghosts`, `misread` and `hung` are those of the worst run.
     pub(crate) fn median_of(runs: &[&Self]) -> Option<Self> {
         let first = *runs.first()?;
         let all = |read: fn(&Self) -> f64| runs.iter().map(|run| read(run)).collect::<Vec<f64>>();
@@ -158,7 +168,9 @@ impl Outcome {
             acked: count(|run| run.acked as f64),
             lost: worst(|run| run.lost)?,
             doubled: worst(|run| run.doubled)?,
+            torn: worst(|run| run.torn)?,
             ghosts: worst(|run| run.ghosts)?,
+            misread: worst(|run| run.misread)?,
             errors_seen: count(|run| run.errors_seen as f64),
             errors: labels.into_iter().map(|label| (label.clone(), of_label(label))).collect(),
             unknown: count(|run| run.unknown as f64),
@@ -176,6 +188,33 @@ impl Outcome {
             accepts_s: middle(|run| run.accepts_s),
             noticed_s: (!noticed.is_empty()).then(|| rounded(median(&noticed))),
         })
+    }
+}
+
+impl Report {
+    /// What must not have happened and has, in words, each of them with its run and fault. To agents
+    /// that know nothing of failovers no error may come at all.
+    pub(crate) fn violations(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        for (run, outcomes) in (1..).zip(&self.each_run) {
+            for outcome in outcomes {
+                let naive = self.manner == Manner::Naive;
+                let counts = [
+                    ("lost", outcome.lost),
+                    ("doubled", outcome.doubled),
+                    ("torn", outcome.torn),
+                    ("hung", outcome.hung),
+                    ("there against their error", outcome.ghosts),
+                    ("misread", outcome.misread),
+                    ("errors seen", if naive { outcome.errors_seen } else { 0 }),
+                ];
+                let bad = counts.iter().filter(|(_, count)| *count > 0);
+                found.extend(
+                    bad.map(|(what, count)| format!("run {run}, {}: {count} {what}", outcome.name)),
+                );
+            }
+        }
+        found
     }
 }
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use aya_testkit::{PatroniCluster, PatroniTimings, sql, until};
 
-use crate::agent::{Crew, Driver, DriverName};
+use crate::agent::{Crew, Driver, DriverName, Habits, Resolution};
 use crate::clock::Clock;
-use crate::fault::{Course, Fault};
+use crate::fault::{Course, Fault, mend, strike};
 use crate::gap::Window;
 use crate::oracle::{Claims, STRETCHES, Stretch, Verdict, judge, stretches};
 use crate::plot::Mark;
@@ -18,6 +18,7 @@ use crate::view::View;
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) driver: DriverName,
+    pub(crate) habits: Habits,
     pub(crate) agents: usize,
     pub(crate) faults: Vec<Fault>,
     /// How long the agents write undisturbed before each fault.
@@ -50,8 +51,11 @@ pub(crate) async fn run(plan: &Plan, clock: Clock) -> Result<Findings> {
         .start()
         .await?;
     make_tables(&cluster).await?;
+    if plan.habits.resolution == Some(Resolution::Ledger) {
+        setup_ledger(&cluster).await?;
+    }
     view.say(&format!("{} agents begin to write through {}", plan.agents, plan.driver.text()));
-    let driver = Driver::connect(plan.driver, &cluster, plan.agents, clock).await?;
+    let driver = Driver::connect(plan.driver, &cluster, plan.agents, plan.habits, clock).await?;
     let crew = Crew::start(&driver, plan.agents, plan.pause, clock);
     view.watch(&cluster, crew.written());
     // The fields drop in their order: the agents end before the servers they write to.
@@ -91,7 +95,7 @@ impl Stage {
         self.view.say(&format!("{name}: {} {leader}", fault.deed()));
         let view = &self.view;
         let told = |struck| view.struck(name, struck);
-        let course = fault.strike(&mut self.cluster, &leader, self.clock, told).await?;
+        let course = strike(fault, &mut self.cluster, &leader, self.clock, told).await?;
         let writable = (course.accepted - course.struck).as_secs_f64();
         self.view.say(&format!("{name}: a server takes writes again after {writable:.2} s"));
         let hung = self.silent_since(course.accepted).await;
@@ -100,7 +104,7 @@ impl Stage {
             0 => format!("{name}: every agent writes again"),
             hung => format!("{name}: {hung} agents hang"),
         });
-        fault.mend(&mut self.cluster, &leader).await?;
+        mend(&mut self.cluster).await?;
         self.view.say(&format!("{name}: the cluster is whole again"));
         // Whoever hung may go on now that the node is back, and nobody may hang because it is.
         let hung = hung.max(self.silent_since(self.clock.now()).await);
@@ -154,15 +158,28 @@ impl Stage {
 }
 
 async fn make_tables(cluster: &PatroniCluster) -> Result<()> {
-    let leader = cluster.wait_leader(LEADER_LIMIT).await?;
-    let owner = cluster.account().conninfo(cluster.node(&leader)?.direct_address());
-    sql(&owner, TABLES).await?;
+    sql(&owner(cluster).await?, TABLES).await?;
     Ok(())
 }
 
-/// No key is unique, so that a row written twice is there twice.
+/// What an operator does once for `commit_resolution=ledger`.
+pub(crate) async fn setup_ledger(cluster: &PatroniCluster) -> Result<()> {
+    sql(&owner(cluster).await?, aya_db::COMMIT_LEDGER_SQL).await.context("set up the ledger")?;
+    Ok(())
+}
+
+/// The database's owner, on the leader and past the proxies.
+pub(crate) async fn owner(cluster: &PatroniCluster) -> Result<String> {
+    let leader = cluster.wait_leader(LEADER_LIMIT).await?;
+    Ok(cluster.account().conninfo(cluster.node(&leader)?.direct_address()))
+}
+
+/// No key is unique, so that a row written twice is there twice. A unit of one statement is one
+/// row; one of several says in each row how many there must be.
 const TABLES: &str = "\
-    create table ledger (id bigint, agent int, attempt_at timestamptz default clock_timestamp());
+    create table ledger (id bigint, agent int, step int default 1, steps int default 1, \
+        attempt_at timestamptz default clock_timestamp()); \
+    create index on ledger (id); \
     create table probe (at timestamptz default clock_timestamp())";
 
 /// Longer than any agent may be kept from writing once a server takes writes.

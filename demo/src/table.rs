@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::agent::{Manner, Work};
 use crate::report::{Outcome, Report};
 
 /// The table, with a line above it that says what was measured.
@@ -15,7 +16,8 @@ pub(crate) fn render(report: &Report) -> String {
     } else {
         format!("medians of {} runs", report.runs)
     };
-    let mut text = format!("{}, {} agents, {plural}\n\n", report.driver, report.agents);
+    let setting = setting(report);
+    let mut text = format!("{}, {} agents{setting}, {plural}\n\n", report.driver, report.agents);
     for (index, row) in rows.iter().enumerate() {
         let cells = row.iter().zip(widths).enumerate().map(|(column, (cell, width))| {
             if column == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
@@ -32,7 +34,25 @@ pub(crate) fn render(report: &Report) -> String {
     }
     for outcome in report.faults.iter().filter(|outcome| outcome.ghosts > 0) {
         let (name, ghosts) = (outcome.name, outcome.ghosts);
-        _ = writeln!(text, "\n{name}: {ghosts} rows are there though their error said otherwise");
+        _ = writeln!(text, "\n{name}: {ghosts} units are there though their error said otherwise");
+    }
+    text
+}
+
+/// What is not as by default.
+fn setting(report: &Report) -> String {
+    let mut text = match report.manner {
+        Manner::Careful => String::new(),
+        Manner::Naive => ", naive".to_owned(),
+    };
+    text.push_str(match report.work {
+        Work::Autocommit => "",
+        Work::Transactions => ", transactions",
+        Work::Both => ", autocommit and transactions",
+    });
+    if let Some(resolution) = report.resolution {
+        text.push_str(", commits resolved by ");
+        text.push_str(resolution.text());
     }
     text
 }
@@ -50,20 +70,22 @@ fn row(outcome: &Outcome) -> [String; HEAD.len()] {
         outcome.errors_seen.to_string(),
         outcome.lost.to_string(),
         outcome.doubled.to_string(),
+        outcome.torn.to_string(),
         outcome.hung.to_string(),
     ]
 }
 
-const HEAD: [&str; 10] = [
+const HEAD: [&str; 11] = [
     "fault",
     "longest gap: min / median / max",
     "writable after",
     "client adds: median / p99",
     "noticed after",
-    "rows",
+    "units",
     "errors",
     "lost",
     "doubled",
+    "torn",
     "hung",
 ];
 
@@ -72,6 +94,7 @@ mod tests {
     use aya_testkit::PatroniTimings;
 
     use super::*;
+    use crate::agent::Resolution;
     use crate::machine::Machine;
     use crate::report::Added;
     use crate::spread::Spread;
@@ -83,7 +106,9 @@ mod tests {
             acked: 120_000,
             lost: 0,
             doubled: 0,
+            torn: 0,
             ghosts: 0,
+            misread: 0,
             errors_seen: 58,
             errors: [("AYA-3001 unknown".to_owned(), 58)].into(),
             unknown: 58,
@@ -98,6 +123,9 @@ mod tests {
             driver: "aya-db",
             machine: Machine::here(),
             agents: 60,
+            manner: Manner::Naive,
+            work: Work::Both,
+            resolution: Some(Resolution::Lsn),
             patroni: PatroniTimings::default().into(),
             runs: 1,
             faults: vec![outcome],
@@ -105,7 +133,8 @@ mod tests {
         };
         let text = render(&report);
         let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines[0], "aya-db, 60 agents, 1 run");
+        let setting = "naive, autocommit and transactions, commits resolved by lsn";
+        assert_eq!(lines[0], format!("aya-db, 60 agents, {setting}, 1 run"));
         assert_eq!(lines[2].len(), lines[4].len());
         assert!(lines[4].starts_with("host-crash          19.00 / 19.50 / 20.25 s"), "{text}");
         assert_eq!(lines.last(), Some(&"host-crash: 58 x AYA-3001 unknown"));

@@ -37,6 +37,13 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Break a real cluster at random for a while, and check what its clients saw of it
+    #[command(disable_help_flag = true)]
+    Soak {
+        /// Passed on to the soak
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Put the tools in place: protoc, nextest, cargo-deny
     Setup,
     /// Run every check and test
@@ -84,7 +91,8 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<()> {
     let root = root();
     match command {
-        Command::Demo { arguments } => passthrough::demo(&root, &arguments),
+        Command::Demo { arguments } => passthrough::demo(&root, "demo", &arguments),
+        Command::Soak { arguments } => passthrough::demo(&root, "soak", &arguments),
         Command::Setup => setup::run(&root),
         Command::Test { quick: true } => test::run(&root, test::Layers::Quick),
         Command::Test { quick: false } | Command::Verify => test::run(&root, test::Layers::All),

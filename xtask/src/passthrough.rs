@@ -1,4 +1,4 @@
-//! The verbs that only start cargo: `demo`, `fix`, `bench` and `fuzz`.
+//! The verbs that only start cargo: `demo`, `soak`, `fix`, `bench` and `fuzz`.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -9,10 +9,11 @@ use anyhow::{Context, Result, ensure};
 use crate::test::variables;
 use crate::{generate, setup};
 
-/// Runs the demo in place of this process, so that Ctrl-C ends it and its exit code is ours.
-pub(crate) fn demo(root: &Path, arguments: &[OsString]) -> Result<()> {
+/// Runs a verb of the demo in place of this process, so that Ctrl-C ends it and its exit code is
+/// ours.
+pub(crate) fn demo(root: &Path, verb: &str, arguments: &[OsString]) -> Result<()> {
     setup::protoc(root)?;
-    let mut demo = cargo(root, &["run", "--release", "--package", "aya-demo", "--"]);
+    let mut demo = cargo(root, &["run", "--release", "--package", "aya-demo", "--", verb]);
     demo.args(arguments);
     become_it(demo)
 }

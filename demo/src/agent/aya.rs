@@ -11,12 +11,15 @@ use tokio::task::JoinSet;
 use aya_db::{Cluster, ClusterEvent, Error, Fate};
 
 use super::driver::{INSERT, Outcome};
+use super::habits::{Habits, Task};
 use super::log::Left;
+use super::unit::{MISREAD, Spoilt, steps};
 use crate::clock::Clock;
 
 /// The handle, and when the driver lost sight of a leader.
 pub(crate) struct Aya {
     cluster: Cluster,
+    habits: Habits,
     losses: Arc<Mutex<Vec<Duration>>>,
     _listener: JoinSet<()>,
 }
@@ -26,9 +29,13 @@ impl Aya {
     pub(super) async fn connect(
         cluster: &PatroniCluster,
         agents: usize,
+        habits: Habits,
         clock: Clock,
     ) -> Result<Self> {
-        let text = conninfo(cluster, agents);
+        let mut text = conninfo(cluster, agents);
+        if let Some(resolution) = habits.resolution {
+            text.push_str(&format!(" commit_resolution={}", resolution.text()));
+        }
         let cluster = Cluster::connect(&text).await.context("connect by aya-db")?;
         let losses = Arc::new(Mutex::new(Vec::new()));
         let mut listener = JoinSet::new();
@@ -40,11 +47,11 @@ impl Aya {
                 }
             }
         });
-        Ok(Self { cluster, losses, _listener: listener })
+        Ok(Self { cluster, habits, losses, _listener: listener })
     }
 
     pub(super) fn writer(&self, number: i32) -> AyaWriter {
-        AyaWriter { cluster: self.cluster.clone(), number }
+        AyaWriter { cluster: self.cluster.clone(), task: self.habits.task(number), number }
     }
 
     pub(super) fn noticed_since(&self, moment: Duration) -> Option<Duration> {
@@ -56,15 +63,41 @@ impl Aya {
 /// One agent's handle.
 pub(crate) struct AyaWriter {
     cluster: Cluster,
+    task: Task,
     number: i32,
 }
 
 impl AyaWriter {
     pub(super) async fn write(&self, id: i64) -> Outcome {
-        match self.cluster.execute(INSERT, &[&id, &self.number]).await {
-            Ok(_) => Outcome::Written,
-            Err(error) => Outcome::Failed { label: label(&error), left: left(error.fate()) },
+        match self.attempt(id).await {
+            Ok(()) => Outcome::Written,
+            Err(Spoilt::Misread) => {
+                Outcome::Failed { label: MISREAD.to_owned(), left: Left::Nothing }
+            }
+            Err(Spoilt::Failed(error)) => {
+                Outcome::Failed { label: label(&error), left: left(error.fate()) }
+            }
         }
+    }
+
+    /// Written as by somebody who has never heard of failovers: nothing is caught.
+    async fn attempt(&self, id: i64) -> Result<(), Spoilt> {
+        let number = self.number;
+        match self.task {
+            Task::Autocommit => {
+                self.cluster.execute(INSERT, &[&id, &number]).await?;
+            }
+            Task::Explicit => {
+                let tx = self.cluster.begin().await?;
+                steps(&tx, id, number).await?;
+                tx.commit().await?;
+            }
+            Task::Closure => {
+                let unit = |tx| async move { steps(&tx, id, number).await };
+                self.cluster.transaction(unit).await?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -80,7 +113,8 @@ const fn left(fate: Fate) -> Left {
     }
 }
 
-fn conninfo(cluster: &PatroniCluster, agents: usize) -> String {
+/// A connection string that names every source there is.
+pub(crate) fn conninfo(cluster: &PatroniCluster, agents: usize) -> String {
     let list = |addresses: &[SocketAddr], part: fn(&SocketAddr) -> String| {
         addresses.iter().map(part).collect::<Vec<_>>().join(",")
     };

@@ -43,14 +43,14 @@ impl Crew {
         self.logs.iter().map(|log| lock(log).clone()).collect()
     }
 
-    /// How many agents have had no row acknowledged at `moment` or later.
+    /// How many agents have had no unit acknowledged at `moment` or later.
     pub(crate) fn silent_since(&self, moment: Duration) -> usize {
         let silent =
             |log: &&Arc<Mutex<Log>>| lock(log).acks.last().is_none_or(|last| last.at < moment);
         self.logs.iter().filter(silent).count()
     }
 
-    /// How many rows were acknowledged, counted as they come.
+    /// How many units were acknowledged, counted as they come.
     pub(crate) fn written(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.written)
     }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use aya_testkit::PatroniCluster;
 use clap::ValueEnum;
 
 use super::aya::{Aya, AyaWriter};
+use super::habits::Habits;
 use super::log::Left;
 use super::plain::{Plain, PlainWriter};
 use crate::clock::Clock;
@@ -40,16 +41,21 @@ impl Driver {
     /// Sets the driver up for `agents` writers.
     ///
     /// # Errors
-    /// When it cannot connect.
+    /// When it cannot connect, and when the driver knows nothing of these `habits`.
     pub(crate) async fn connect(
         name: DriverName,
         cluster: &PatroniCluster,
         agents: usize,
+        habits: Habits,
         clock: Clock,
     ) -> Result<Self> {
         match name {
-            DriverName::AyaDb => Ok(Self::Aya(Aya::connect(cluster, agents, clock).await?)),
-            DriverName::TokioPostgres => Ok(Self::Plain(Plain::new(cluster)?)),
+            DriverName::AyaDb => Ok(Self::Aya(Aya::connect(cluster, agents, habits, clock).await?)),
+            DriverName::TokioPostgres => {
+                let plain = habits == Habits::default();
+                ensure!(plain, "tokio-postgres is compared by single statements alone");
+                Ok(Self::Plain(Plain::new(cluster)?))
+            }
         }
     }
 
@@ -78,7 +84,7 @@ pub(crate) enum Writer {
 }
 
 impl Writer {
-    /// Writes row `id` and says how it ended. A write dropped midway may leave the row or not.
+    /// Writes unit `id` and says how it ended. A write dropped midway may leave the unit or not.
     pub(crate) async fn write(&mut self, id: i64) -> Outcome {
         match self {
             Self::Aya(writer) => writer.write(id).await,
@@ -90,16 +96,16 @@ impl Writer {
 /// How a write ended.
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    /// The server acknowledged the row.
+    /// The server acknowledged the unit.
     Written,
     /// The application got an error.
     Failed {
         /// The error in a few words.
         label: String,
-        /// What it says of the row.
+        /// What it says of the unit.
         left: Left,
     },
 }
 
-/// The one statement of every agent.
+/// The one statement of an agent that writes in autocommit.
 pub(super) const INSERT: &str = "insert into ledger (id, agent) values ($1, $2)";

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-/// A row whose write was acknowledged.
+/// A unit whose write was acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ack {
-    /// The row.
+    /// The unit.
     pub(crate) id: i64,
     /// When the answer came.
     pub(crate) at: Duration,
@@ -14,13 +14,13 @@ pub(crate) struct Ack {
 /// A write that ended with an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Failure {
-    /// The row.
+    /// The unit.
     pub(crate) id: i64,
     /// When the error came.
     pub(crate) at: Duration,
     /// The error in a few words, the same for all errors of its sort.
     pub(crate) label: String,
-    /// What the error says of the row.
+    /// What the error says of the unit.
     pub(crate) left: Left,
 }
 
@@ -29,18 +29,18 @@ pub(crate) struct Failure {
 pub(crate) enum Left {
     /// Nothing, for sure.
     Nothing,
-    /// The row or nothing.
+    /// The unit or nothing.
     Perhaps,
-    /// The row, on the server that answered. The next leader may lack it.
+    /// The unit, on the server that answered. The next leader may lack it.
     OneCopy,
-    /// The error does not tell. The agent writes the same row again.
+    /// The error does not tell. The agent writes the same unit again.
     Untold,
 }
 
 /// Everything that an agent saw, in the order in which it happened.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Log {
-    /// The acknowledged rows.
+    /// The acknowledged units.
     pub(crate) acks: Vec<Ack>,
     /// The errors.
     pub(crate) failures: Vec<Failure>,

@@ -1,17 +1,22 @@
-//! The agents: each writes one row after the other and keeps a log of what came back.
+//! The agents: each writes one unit after the other, a row or a transaction of several, and keeps
+//! a log of what came back.
 //!
 //! ```text
 //!   Crew ──> one task an agent ──> Writer ──> aya-db, or tokio-postgres
 //!                 │
-//!                 └──> Log: acknowledged rows, failures, each with its moment
+//!                 └──> Log: acknowledged units, failures, each with its moment
 //! ```
 
 mod aya;
 mod crew;
 mod driver;
+mod habits;
 mod log;
 mod plain;
+mod unit;
 
 pub(crate) use crew::Crew;
 pub(crate) use driver::{Driver, DriverName};
+pub(crate) use habits::{Habits, Manner, Resolution, Work};
 pub(crate) use log::{Ack, Failure, Left, Log};
+pub(crate) use unit::MISREAD;

@@ -47,6 +47,21 @@ fn outcome() -> Outcome {
     })
 }
 
+fn report() -> Report {
+    Report {
+        driver: "aya-db",
+        machine: Machine::here(),
+        agents: 60,
+        manner: Manner::Careful,
+        work: Work::Both,
+        resolution: Some(Resolution::Lsn),
+        patroni: PatroniTimings::default().into(),
+        runs: 1,
+        faults: vec![outcome()],
+        each_run: vec![vec![outcome()]],
+    }
+}
+
 #[test]
 fn only_what_happened_in_the_phase_counts() {
     let outcome = outcome();
@@ -77,25 +92,35 @@ fn medians_hide_no_harm() -> Result<(), Box<dyn Error>> {
 }
 
 #[test]
+fn harm_in_any_run_fails_it_and_errors_only_among_the_naive() {
+    let mut report = report();
+    report.each_run = vec![vec![outcome()], vec![Outcome { torn: 2, ..outcome() }]];
+    assert_eq!(report.violations(), ["run 2, host-crash: 2 torn"]);
+    report.manner = Manner::Naive;
+    let expected = [
+        "run 1, host-crash: 1 errors seen",
+        "run 2, host-crash: 2 torn",
+        "run 2, host-crash: 1 errors seen",
+    ];
+    assert_eq!(report.violations(), expected);
+    report.each_run = vec![vec![Outcome { errors_seen: 0, ..outcome() }]];
+    assert_eq!(report.violations(), [""; 0]);
+}
+
+#[test]
 fn the_report_is_one_object_with_the_promised_names() -> Result<(), Box<dyn Error>> {
-    let report = Report {
-        driver: "aya-db",
-        machine: Machine::here(),
-        agents: 60,
-        patroni: PatroniTimings::default().into(),
-        runs: 1,
-        faults: vec![outcome()],
-        each_run: vec![vec![outcome()]],
-    };
-    let value = serde_json::to_value(&report)?;
-    assert_eq!(value["driver"], "aya-db");
+    let value = serde_json::to_value(report())?;
+    let setting = ["driver", "manner", "work", "resolution"].map(|name| value[name].as_str());
+    assert_eq!(setting, ["aya-db", "careful", "both", "lsn"].map(Some));
     assert_eq!(value["patroni"], json!({ "ttl": 20, "loop_wait": 2, "retry_timeout": 3 }));
     let expected = json!({
         "name": "host-crash",
         "acked": 8,
         "lost": 0,
         "doubled": 0,
+        "torn": 0,
         "ghosts": 0,
+        "misread": 0,
         "errors_seen": 1,
         "errors": { "AYA-3001 unknown": 1 },
         "unknown": 1,

@@ -8,7 +8,11 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use serde_json::Value;
 
 use super::{
@@ -96,6 +100,26 @@ impl Node {
         Processes::within(&self.data).kill_once()
     }
 
+    /// `SIGKILL` to the postmaster alone. Its children notice by themselves and end, each when it
+    /// next waits for something; Patroni lives and will act.
+    ///
+    /// # Errors
+    /// When no server runs.
+    pub fn kill_postmaster(&self) -> Result<()> {
+        let file = self.data.join("postmaster.pid");
+        let text =
+            fs::read_to_string(&file).with_context(|| format!("{} runs no server", self.name))?;
+        let id = text.lines().next().and_then(|line| line.trim().parse().ok());
+        let id = id.with_context(|| format!("{} names no process", file.display()))?;
+        // A file that a dead server has left behind may name any process by now.
+        ensure!(
+            self.processes(Extent::PostgreSql).ids().contains(&id),
+            "{} runs no server",
+            self.name
+        );
+        Ok(kill(Pid::from_raw(id), Signal::SIGKILL)?)
+    }
+
     /// `SIGSTOP`.
     ///
     /// # Errors
@@ -130,6 +154,13 @@ impl Node {
             lane.cut();
         }
         self.etcd_links.iter().for_each(FaultProxy::cut);
+    }
+
+    /// Both directions of a partition between nodes: [`isolate_silently`](Self::isolate_silently)
+    /// stops what comes in, this what the node asks of another one.
+    pub fn silence_peers(&self) {
+        self.postgres_front.peers().black_hole();
+        self.rest_front.peers().black_hole();
     }
 
     /// As [`isolate`](Self::isolate), but the links fall silent instead of closing.
