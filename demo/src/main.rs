@@ -20,6 +20,7 @@ mod probe;
 mod report;
 mod run;
 mod signals;
+mod soak;
 mod spread;
 mod table;
 mod view;
@@ -36,6 +37,7 @@ use tracing_subscriber::EnvFilter;
 #[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
 enum Command {
     Demo(demo::Arguments),
+    Soak(soak::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -72,6 +74,7 @@ fn start(command: &Command) -> Result<ExitCode> {
 async fn obey(command: &Command) -> Result<ExitCode> {
     match command {
         Command::Demo(arguments) => Box::pin(demo::run_all(arguments)).await,
+        Command::Soak(arguments) => Box::pin(soak::run_and_judge(arguments)).await,
     }
 }
 

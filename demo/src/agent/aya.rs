@@ -101,11 +101,13 @@ impl AyaWriter {
     }
 }
 
-fn label(error: &Error) -> String {
+/// An error in a few words.
+pub(crate) fn label(error: &Error) -> String {
     format!("{} {}", error.code(), error.fate())
 }
 
-const fn left(fate: Fate) -> Left {
+/// What an error of this fate says of the work.
+pub(crate) const fn left(fate: Fate) -> Left {
     match fate {
         Fate::NotSent | Fate::RolledBack => Left::Nothing,
         Fate::Unknown => Left::Perhaps,

@@ -15,6 +15,7 @@ mod log;
 mod plain;
 mod unit;
 
+pub(crate) use aya::{conninfo, label, left};
 pub(crate) use crew::Crew;
 pub(crate) use driver::{Driver, DriverName};
 pub(crate) use habits::{Habits, Manner, Resolution, Work};

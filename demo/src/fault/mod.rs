@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use mend::mend;
+pub(crate) use mend::{mend, whole};
 pub(crate) use strike::strike;
 
 /// What is done to the leader.
