@@ -60,7 +60,12 @@ pub(crate) fn explain(core: &Core, options: &CallOptions) -> String {
         Some(reading) => explain_read(&core.dialling, &core.keeper, &reading),
         None => {
             let limits = info.lag_limits();
-            let selection = select(&core.monitor.snapshot(), intent, &limits, rand::random());
+            let snapshot = core.monitor.snapshot();
+            let selection = select(&snapshot, intent, &limits, rand::random());
+            let selection = match core.keeper.fleet().hold() {
+                Some(hold) => hold.restrict(selection, intent, &snapshot.leadership),
+                None => selection,
+            };
             let reasons: Vec<String> = selection.reasons.iter().map(ToString::to_string).collect();
             reasons.join("\n")
         }

@@ -116,6 +116,11 @@ fn stage(snapshot: &ClusterSnapshot) -> &'static str {
     }
 }
 
+/// The hold that is on, if one is.
+pub(super) fn hold(snapshot: &ClusterSnapshot, now: Moment) -> Option<Hold> {
+    Hold::of(snapshot, HOLD).filter(|hold| hold.is_on(now))
+}
+
 fn check_hold(snapshot: &ClusterSnapshot, now: Moment, sentence: &str) -> Result<(), String> {
     let hold = Hold::of(snapshot, HOLD);
     let stops = |intent| {
@@ -208,7 +213,7 @@ fn check_route(
     let mut words = sentence.splitn(3, ' ');
     let (verb, intent, rest) =
         (words.next().unwrap(), words.next().unwrap(), words.next().unwrap());
-    let hold = Hold::of(snapshot, HOLD).filter(|hold| hold.is_on(now));
+    let hold = hold(snapshot, now);
     let drawn = |dice| {
         let intent = parse_intent(intent);
         let selection = select(snapshot, intent, &limits, dice);

@@ -33,6 +33,10 @@ pub(super) fn check(
     };
     let (wish, traffic) = wish(words, *limits);
     let plan = plan_read(snapshot, &wish, &traffic, now);
+    let plan = match super::expect::hold(snapshot, now) {
+        Some(hold) => hold.restrict_read(plan),
+        None => plan,
+    };
     let reasons: Vec<String> = plan.reasons.iter().map(ToString::to_string).collect();
     let reasons = reasons.join("\n").replace(":5432", "");
     let found = answer(&plan.step);

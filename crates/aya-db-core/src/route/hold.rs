@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::Moment;
-use crate::route::{Intent, Selection};
+use crate::route::{Intent, ReadPlan, ReadStep, RouteReason, Selection, ServingRole};
 use crate::snapshot::{ClusterSnapshot, Leadership, SwitchoverCause, SwitchoverStage};
 
 /// The time in which calls keep away from the leader.
@@ -96,6 +96,28 @@ impl Hold {
             selection.say(Some(leader), format!("left alone: {self}"));
         }
         selection
+    }
+
+    /// What is left of the plan of a read: every server but the leader. A read that only the leader
+    /// can serve waits.
+    #[must_use]
+    pub fn restrict_read(&self, plan: ReadPlan) -> ReadPlan {
+        let ReadPlan { step, goals, mut reasons } = plan;
+        let step = match step {
+            ReadStep::Try(candidates) => {
+                let (leaders, others): (Vec<_>, Vec<_>) =
+                    candidates.into_iter().partition(|it| it.role == ServingRole::Leader);
+                let text = format!("left alone: {self}");
+                reasons.extend(
+                    leaders
+                        .into_iter()
+                        .map(|it| RouteReason { node: Some(it.node), text: text.clone() }),
+                );
+                if others.is_empty() { ReadStep::Wait } else { ReadStep::Try(others) }
+            }
+            other => other,
+        };
+        ReadPlan { step, goals, reasons }
     }
 }
 

@@ -48,14 +48,17 @@ pub(crate) async fn checkout(
 ) -> Result<Pooled, Failed> {
     loop {
         match checkout_once(shared, keeper, seeker, passed).await {
-            // Sent away from the queue by a hold: that is no failure, and the wait goes on.
-            Err(failed)
-                if failed.facts().cause == Cause::NoLeader
-                    && keeper.fleet().held(seeker.intent).is_some()
-                    && Instant::now() < seeker.deadline => {}
+            Err(failed) if is_sent_away(keeper, seeker, &failed) => {}
             done => return done,
         }
     }
+}
+
+/// Whether a hold has sent the caller away from a queue: that is no failure, and the wait goes on.
+pub(super) fn is_sent_away(keeper: &Keeper, seeker: &Seeker, failed: &Failed) -> bool {
+    failed.facts().cause == Cause::NoLeader
+        && keeper.fleet().hold().is_some()
+        && Instant::now() < seeker.deadline
 }
 
 async fn checkout_once(
@@ -216,7 +219,7 @@ impl Seeker {
     }
 
     /// No server came in time; during a hold it says what for.
-    fn in_vain(&self, fleet: &Fleet) -> Failed {
+    pub(super) fn in_vain(&self, fleet: &Fleet) -> Failed {
         let failed = self.waiting(Cause::NoLeader);
         match fleet.held(self.intent) {
             Some(hold) => failed.because(hold.clone()),

@@ -23,7 +23,7 @@ use aya_db_core::route::{
 use aya_db_core::snapshot::ClusterSnapshot;
 use aya_db_core::{Lsn, Timeline};
 
-use super::checkout::{PATIENCE, Seeker, queue};
+use super::checkout::{PATIENCE, Seeker, is_sent_away, queue};
 use super::fleet::Fleet;
 use super::keeper::Keeper;
 use super::manager::Dialling;
@@ -67,12 +67,16 @@ pub(crate) async fn checkout_read(
             }
             let round = Round { shared, keeper, seeker, reading, fleet: &fleet, began };
             let planned = plan(shared, &fleet, reading);
-            match round.step(&planned, passed).await? {
-                Step::Done(link) => return Ok(link),
-                Step::Again { after, otherwise } => {
+            match round.step(&planned, passed).await {
+                Ok(Step::Done(link)) => return Ok(link),
+                Ok(Step::Again { after, otherwise }) => {
                     wake = after.map_or(wake, |after| wake.min(Instant::now() + after));
                     on_time = otherwise;
                 }
+                Err(failed) if is_sent_away(keeper, seeker, &failed) => {
+                    wake = wake.min(Instant::now() + PAUSE);
+                }
+                Err(failed) => return Err(failed),
             }
             reasons = planned.reasons;
         }
@@ -105,7 +109,8 @@ pub(crate) fn explain_read(shared: &Dialling, keeper: &Keeper, reading: &Reading
     [step].into_iter().chain(reasons).collect::<Vec<_>>().join("\n")
 }
 
-/// The plan by the newest picture: lags and moments are not published by themselves.
+/// The plan by the newest picture: lags and moments are not published by themselves. In a hold the
+/// leader has no part in it.
 fn plan(shared: &Dialling, fleet: &Fleet, reading: &Reading) -> ReadPlan {
     let wish = &reading.wish;
     let busy = match wish.policy {
@@ -113,7 +118,12 @@ fn plan(shared: &Dialling, fleet: &Fleet, reading: &Reading) -> ReadPlan {
         _ => BTreeMap::new(),
     };
     let traffic = Traffic { busy, draw: reading.draw };
-    plan_read(&shared.monitor.snapshot(), wish, &traffic, shared.monitor.clock().now())
+    let snapshot = shared.monitor.snapshot();
+    let plan = plan_read(&snapshot, wish, &traffic, shared.monitor.clock().now());
+    match fleet.hold() {
+        Some(hold) => hold.restrict_read(plan),
+        None => plan,
+    }
 }
 
 /// One look at the cluster on behalf of a read.
