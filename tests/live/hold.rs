@@ -6,12 +6,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use aya_db::{CallOptions, Cluster, ClusterEvent, Events, FailureKind, Fate, Intent};
 use aya_testkit::{EtcdCluster, Pair, PatroniCluster, Postgres, until};
 
 use crate::failover::{everything, leader_change, started};
-use crate::support::{LONG, SOON, beside, connect, error_of, event, hosts, number, within};
+use crate::support::{LONG, SOON, beside, connect, error_of, event, hosts, joined, number, within};
 
 /// Patroni's keys as a test writes them, and the servers that they are about. Nobody acts on them.
 struct Scene {
@@ -159,6 +160,87 @@ async fn live_a_hold_ends_with_the_deadline_of_a_call_and_says_what_it_waited_fo
 }
 
 #[tokio::test]
+async fn live_a_session_is_held_like_every_call_and_keeps_its_connection_meanwhile() -> Result<()> {
+    let mut scene = Scene::open("switchover_hold=60s commit_resolution=off").await?;
+    let short = CallOptions::new().timeout(Duration::from_millis(300));
+    let session = scene.cluster.with(short).session().await?;
+    session.batch("create temp table scratch (n int)").await?;
+    let own = scene.cluster.session().await?;
+    own.batch("begin").await?;
+    scene.ask(TO_N2).await?;
+
+    let into_scratch = "insert into scratch values (1)";
+    let error = error_of("a held statement", session.execute(into_scratch, &[]).await)?;
+    assert_eq!((error.kind(), error.fate()), (FailureKind::NoLeader, Fate::NotSent), "{error}");
+    let error = error_of("a held transaction", session.begin().await)?;
+    assert_eq!((error.kind(), error.fate()), (FailureKind::NoLeader, Fate::NotSent), "{error}");
+    let causes = format!("{:?}", error.attempts());
+    assert!(causes.contains("a switchover of n1 to n2 was asked for"), "{causes}");
+    // A transaction that the application has begun by its own SQL goes on to its end.
+    within(SOON, "an open transaction", own.batch(INSERT)).await??;
+    within(SOON, "its end", own.batch("commit")).await??;
+    assert!(timeout(BRIEF, own.batch(INSERT)).await.is_err(), "the next one is not held");
+
+    // Nothing of what was given up has been sent, and nothing of the session is lost.
+    put(&scene.etcd, "failover", "{}").await?;
+    ended(&mut scene.events).await?;
+    let row =
+        within(SOON, "a look", session.query_one("select count(*) from scratch", &[])).await??;
+    assert_eq!(row.get::<_, i64>(0), 0);
+    let tx = within(SOON, "a transaction", session.begin()).await??;
+    tx.execute(into_scratch, &[]).await?;
+    tx.commit().await?;
+    assert_eq!(number(&scene.pair.primary, "select count(*) from written").await?, 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn live_reads_leave_the_leader_alone_in_a_hold() -> Result<()> {
+    let mut scene = Scene::open("switchover_hold=60s probe_interval=100").await?;
+    scene.cluster.execute(INSERT, &[]).await?;
+    scene.ask(TO_N2).await?;
+    let recovery = "select pg_is_in_recovery()";
+    for _ in 0..50 {
+        let row = within(SOON, "a read", scene.cluster.read().query_one(recovery, &[])).await??;
+        assert!(row.get::<_, bool>(0), "{}", scene.cluster.read().explain());
+    }
+
+    // Without a standby they would go to the leader: now they wait for it.
+    scene.pair.standby.stop().await?;
+    until("the standby to be given up", SOON, async || {
+        let plan = scene.cluster.read().explain();
+        Ok(plan.starts_with("wait for another server").then_some(()))
+    })
+    .await?;
+    let short = CallOptions::reading().timeout(Duration::from_millis(300));
+    let error = error_of("a read", scene.cluster.with(short).query_one(recovery, &[]).await)?;
+    assert_eq!((error.kind(), error.fate()), (FailureKind::NoLeader, Fate::NotSent), "{error}");
+    let causes = format!("{:?}", error.attempts());
+    assert!(causes.contains("left alone: a switchover of n1 to n2 was asked for"), "{causes}");
+    let read = tokio::spawn({
+        let cluster = scene.cluster.clone();
+        async move { cluster.read().query_one(recovery, &[]).await }
+    });
+    put(&scene.etcd, "failover", "{}").await?;
+    let row = joined(SOON, "the held read", read).await??;
+    assert!(!row.get::<_, bool>(0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn live_a_held_call_that_is_dropped_is_never_sent() -> Result<()> {
+    let mut scene = Scene::open("switchover_hold=60s").await?;
+    scene.ask(TO_N2).await?;
+    assert!(timeout(BRIEF, scene.cluster.execute(INSERT, &[])).await.is_err(), "it was not held");
+    assert!(timeout(BRIEF, scene.cluster.begin()).await.is_err(), "it was not held");
+    put(&scene.etcd, "failover", "{}").await?;
+    ended(&mut scene.events).await?;
+    within(SOON, "a call", scene.cluster.execute(INSERT, &[])).await??;
+    assert_eq!(number(&scene.pair.primary, "select count(*) from written").await?, 1);
+    Ok(())
+}
+
+#[tokio::test]
 async fn live_a_scheduled_switchover_holds_from_its_time_on() -> Result<()> {
     let mut scene = Scene::open("switchover_hold=1s").await?;
     let due = SystemTime::now() + Duration::from_secs(3);
@@ -294,5 +376,7 @@ fn report(what: &str, took: Duration) {
     eprintln!("{what} within {:.1} ms", took.as_secs_f64() * 1000.0);
 }
 
+/// Long enough for a call that is not held.
+const BRIEF: Duration = Duration::from_millis(300);
 const CALLERS: usize = 60;
 const WRITERS: i32 = 24;

@@ -31,7 +31,7 @@ use crate::failed::Failed;
 use crate::link::Link;
 use crate::metrics;
 use crate::options::CallOptions;
-use crate::pool::{Pooled, Seeker, checkout, checkout_read};
+use crate::pool::{Pooled, Seeker, Stay, checkout, checkout_read, stay};
 use crate::reads::{leaves_standbys, reading};
 
 /// What is run on a connection, as often as it takes.
@@ -71,14 +71,27 @@ pub(crate) async fn execute<W: Work>(
     run(course, work, None, None).await.map_err(|stopped| stopped.error)
 }
 
-/// The same, on this connection first.
+/// The same, on the connection that is kept for it, if there is one. In a hold it waits first, and the
+/// connection is kept meanwhile.
 pub(crate) async fn execute_on<W: Work>(
     core: &Core,
     options: &CallOptions,
     work: &mut W,
-    link: Option<Pooled>,
+    kept: &mut Option<Pooled>,
 ) -> Result<W::Output, Stopped> {
-    run(Course::begin(core, options), work, link, None).await
+    let course = Course::begin(core, options);
+    let may_stay = match kept.as_ref() {
+        Some(link) => course.stay(link).await,
+        None => Ok(Stay::On),
+    };
+    match may_stay {
+        Ok(Stay::On) => run(course, work, kept.take(), None).await,
+        Ok(Stay::Leave) => {
+            kept.take().into_iter().for_each(Pooled::discard);
+            run(course, work, None, None).await
+        }
+        Err(failed) => run(course, work, None, Some(failed)).await,
+    }
 }
 
 /// Runs `work` after a failure that it is to cure, until it is done, or until it can no longer be run.
@@ -188,13 +201,8 @@ impl<'a> Course<'a> {
             let facts = Facts::new(Phase::Waiting, Sent::No, Cause::Closed);
             return Err(Failed::new(facts.with_safety(self.options.safety)));
         }
-        let seeker = Seeker {
-            intent: self.intent,
-            serial: self.serial,
-            avoid: self.avoid.take(),
-            deadline: self.deadline,
-            safety: self.options.safety,
-        };
+        let seeker = self.seeker();
+        self.avoid = None;
         let mut passed = Vec::new();
         let (dialling, keeper) = (&self.core.dialling, &self.core.keeper);
         let found = match reading(self.core, self.options, self.intent) {
@@ -208,6 +216,20 @@ impl<'a> Course<'a> {
             self.remember(&failed, Duration::ZERO);
         }
         found
+    }
+
+    async fn stay(&self, link: &Pooled) -> Result<Stay, Failed> {
+        stay(&self.core.dialling, &self.core.keeper, &self.seeker(), link).await
+    }
+
+    fn seeker(&self) -> Seeker {
+        Seeker {
+            intent: self.intent,
+            serial: self.serial,
+            avoid: self.avoid.clone(),
+            deadline: self.deadline,
+            safety: self.options.safety,
+        }
     }
 
     fn extend(&mut self, by: Duration) {

@@ -92,6 +92,11 @@ impl Fleet {
         self.hold.is_some() && self.snapshot.leadership.confirmed() == Some(node)
     }
 
+    /// Whether a call that has a connection to `node` already keeps away from it for now.
+    pub(super) fn keeps_away(&self, intent: Intent, node: &NodeId) -> bool {
+        self.leaves_alone(node) || self.held(intent).is_some()
+    }
+
     /// Since when `node` is confirmed to lead, if it is.
     pub(super) fn leads_since(&self, node: &NodeId) -> Option<Moment> {
         match &self.snapshot.leadership {
@@ -103,7 +108,7 @@ impl Fleet {
     /// Whether a caller who queues at `pool` should go on waiting there.
     pub(super) fn still_offers(&self, pool: &NodePool, intent: Intent) -> bool {
         let node = pool.node();
-        if self.leaves_alone(node) || self.held(intent).is_some() {
+        if self.keeps_away(intent, node) {
             return false;
         }
         if intent.needs_leader() {

@@ -9,7 +9,8 @@
 //! ```
 //!
 //! `reading` is the checkout of reads that ask for more than a role: it plans by `plan_read`, and asks
-//! a standby how far it has replayed. What becomes of a connection is decided in `aya_db_core::pool`; whom to ask in
+//! a standby how far it has replayed; `stay` is what a session does instead, which keeps its connection.
+//! What becomes of a connection is decided in `aya_db_core::pool`; whom to ask in
 //! `aya_db_core::route`. deadpool keeps the queue and the count.
 
 mod checkout;
@@ -20,6 +21,7 @@ mod manager;
 mod node_pool;
 mod pooled;
 mod reading;
+mod stay;
 
 pub use self::node_pool::PoolStatus;
 
@@ -29,3 +31,4 @@ pub(crate) use self::keeper::Keeper;
 pub(crate) use self::manager::Dialling;
 pub(crate) use self::pooled::Pooled;
 pub(crate) use self::reading::{Reading, checkout_read, explain_read};
+pub(crate) use self::stay::{Stay, stay};

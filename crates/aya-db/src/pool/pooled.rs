@@ -18,11 +18,36 @@ use crate::metrics;
 pub(crate) struct Pooled {
     object: Option<Object<Manager>>,
     pool: Arc<NodePool>,
+    owned: Owned,
+}
+
+/// Whether somebody has made the connection his own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Owned {
+    No,
+    /// It may hold what the next caller must not find.
+    BySession,
 }
 
 impl Pooled {
     pub(super) fn new(object: Object<Manager>, pool: Arc<NodePool>) -> Self {
-        Self { object: Some(object), pool }
+        Self { object: Some(object), pool, owned: Owned::No }
+    }
+
+    /// It becomes that of a session: from now on it ends with its loan, however that ends.
+    pub(crate) fn take_over(&mut self) {
+        self.owned = Owned::BySession;
+    }
+
+    /// The session has left nothing in it.
+    pub(crate) fn hand_back(&mut self) {
+        self.owned = Owned::No;
+    }
+
+    /// Whether it leads to the same run of its server, in the same role, as when it was made.
+    pub(crate) fn is_current(&self) -> bool {
+        let generation = self.pool.manager().generation();
+        self.state().end().is_none() && self.facts().generation == generation
     }
 
     /// Takes it out of the pool for good: whoever holds it closes it.
@@ -44,6 +69,13 @@ impl Deref for Pooled {
 impl Drop for Pooled {
     fn drop(&mut self) {
         let Some(object) = self.object.take() else { return };
+        if self.owned == Owned::BySession {
+            if object.state().outstanding() > 0 {
+                object.handle().sever(Severed::Abandoned);
+            }
+            drop(Object::take(object));
+            return;
+        }
         match self.pool.manager().judge_returned(&object) {
             Recycled::Discard(reason) => {
                 metrics::count_discard(reason);

@@ -24,7 +24,7 @@ use self::work::{BeginInWork, SessionWork};
 use crate::cluster::Cluster;
 use crate::core::Core;
 use crate::error::Error;
-use crate::execute::execute_on;
+use crate::execute::{Stopped, execute_on};
 use crate::options::CallOptions;
 use crate::pool::Pooled;
 use crate::sql::Sql;
@@ -151,10 +151,9 @@ impl Session {
     pub async fn begin(&self) -> Result<Transaction, Error> {
         let mut seat = Arc::clone(&self.seat).lock_owned().await;
         let Seat { link, state } = &mut *seat;
-        let pinned = link.take();
         let (core, options) = (&self.core, &self.options);
-        let mut work = BeginInWork { core, options, state, home: process_of(pinned.as_ref()) };
-        match Box::pin(execute_on(core, options, &mut work, pinned)).await {
+        let mut work = BeginInWork { core, options, state, home: process_of(link.as_ref()) };
+        match Box::pin(execute_on(core, options, &mut work, link)).await {
             Ok(Ok(transaction)) => {
                 transaction.belongs_to(seat).await;
                 Ok(transaction)
@@ -163,7 +162,7 @@ impl Session {
                 *link = Some(back);
                 Err(error)
             }
-            Err(stopped) => Err(stopped.error),
+            Err(stopped) => Err(left(link, stopped)),
         }
     }
 
@@ -188,22 +187,25 @@ impl Session {
         wanted: W,
     ) -> Result<W::Answer, Error> {
         let Seat { link, state } = &mut **seat;
-        let pinned = link.take();
-        let home = process_of(pinned.as_ref());
+        let home = process_of(link.as_ref());
         let mut work = SessionWork::new(&self.core, &self.options, state, sql, wanted, home);
-        let done = Box::pin(execute_on(&self.core, &self.options, &mut work, pinned)).await;
+        let done = Box::pin(execute_on(&self.core, &self.options, &mut work, link)).await;
         match done {
             Ok((back, answer)) => {
                 *link = Some(back);
                 answer
             }
-            Err(mut stopped) => {
-                // The answer to a statement that failed; a lost one leaves nothing.
-                *link = stopped.failed.take_link().filter(|link| link.state().end().is_none());
-                Err(stopped.error)
-            }
+            Err(stopped) => Err(left(link, stopped)),
         }
     }
+}
+
+/// The session keeps its connection after a statement that failed; one that is lost leaves nothing.
+fn left(kept: &mut Option<Pooled>, mut stopped: Stopped) -> Error {
+    if let Some(link) = stopped.failed.take_link().filter(|link| link.state().end().is_none()) {
+        *kept = Some(link);
+    }
+    stopped.error
 }
 
 /// The process that serves a connection.
@@ -214,10 +216,10 @@ fn process_of(link: Option<&Pooled>) -> Option<i32> {
 impl Drop for Seat {
     /// The next user of the connection is to find nothing of this session.
     fn drop(&mut self) {
-        if let Some(link) = self.link.take()
-            && !self.state.is_empty()
+        if let Some(mut link) = self.link.take()
+            && self.state.is_empty()
         {
-            link.discard();
+            link.hand_back();
         }
     }
 }

@@ -48,9 +48,10 @@ impl<W: Wanted> Work for SessionWork<'_, W> {
 
     async fn run(
         &mut self,
-        link: Pooled,
+        mut link: Pooled,
         attempt: &Attempting<'_>,
     ) -> Result<Self::Output, Failed> {
+        link.take_over();
         let alone = Talk::alone(&link, &self.core.session, self.options.safety, attempt.run_until);
         let talk = Talk { canceller: self.options.canceller.as_ref(), ..alone };
         let process = Some(link.state().pid());
@@ -94,9 +95,10 @@ impl Work for BeginInWork<'_> {
 
     async fn run(
         &mut self,
-        link: Pooled,
+        mut link: Pooled,
         attempt: &Attempting<'_>,
     ) -> Result<Self::Output, Failed> {
+        link.take_over();
         if self.home != Some(link.state().pid()) {
             let session = &self.core.session;
             let talk = Talk::alone(&link, session, self.options.safety, attempt.run_until);

@@ -62,9 +62,12 @@ impl<A: Ask> Work for Replay<'_, A> {
 
     async fn run(
         &mut self,
-        link: Pooled,
+        mut link: Pooled,
         attempt: &Attempting<'_>,
     ) -> Result<Self::Output, Failed> {
+        if self.session.is_some() {
+            link.take_over();
+        }
         let doubt = Doubt::default();
         match Box::pin(self.run_on(&link, &doubt, attempt)).await {
             Ok((way, outcome)) => Ok(Taken { link, doubt, way, outcome }),
