@@ -44,6 +44,13 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Break servers while transactions commit, and compare what the driver says with the table
+    #[command(disable_help_flag = true)]
+    Trials {
+        /// Passed on to the trials
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Put the tools in place: protoc, nextest, cargo-deny
     Setup,
     /// Run every check and test
@@ -93,6 +100,7 @@ fn run(command: Command) -> Result<()> {
     match command {
         Command::Demo { arguments } => passthrough::demo(&root, "demo", &arguments),
         Command::Soak { arguments } => passthrough::demo(&root, "soak", &arguments),
+        Command::Trials { arguments } => passthrough::trials(&root, &arguments),
         Command::Setup => setup::run(&root),
         Command::Test { quick: true } => test::run(&root, test::Layers::Quick),
         Command::Test { quick: false } | Command::Verify => test::run(&root, test::Layers::All),

@@ -1,4 +1,4 @@
-//! The verbs that only start cargo: `demo`, `soak`, `fix`, `bench` and `fuzz`.
+//! The verbs that only start cargo: `demo`, `soak`, `trials`, `fix`, `bench` and `fuzz`.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -16,6 +16,13 @@ pub(crate) fn demo(root: &Path, verb: &str, arguments: &[OsString]) -> Result<()
     let mut demo = cargo(root, &["run", "--release", "--package", "aya-demo", "--", verb]);
     demo.args(arguments);
     become_it(demo)
+}
+
+/// Runs the trials in place of this process, for the same reasons.
+pub(crate) fn trials(root: &Path, arguments: &[OsString]) -> Result<()> {
+    let mut trials = cargo(root, &["run", "--package", "aya-trials", "--"]);
+    trials.args(arguments);
+    become_it(trials)
 }
 
 /// Formats, applies what clippy proposes, and makes the generated files anew.
