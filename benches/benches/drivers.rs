@@ -86,7 +86,10 @@ async fn measure(arguments: &Arguments) -> Result<()> {
     if !arguments.continuity {
         report.statements = statements::compare(&server, &plan).await?;
     }
-    report.continuity = continuity::compare(&server, &Plan { tasks: vec![1, 60], ..plan }).await?;
+    // Commits that reach the disk, as those of a server that anybody relies on.
+    let durable = Postgres::builder().setting("max_connections", "300").setting("fsync", "on");
+    let plan = Plan { tasks: vec![1, 60], ..plan };
+    report.continuity = continuity::compare(&durable.start().await?, &plan).await?;
     if !arguments.statements && !arguments.continuity {
         let conninfo = statements::conninfo(&server)?;
         for connections in if quick { [10, 20] } else { [50, 200] } {

@@ -6,7 +6,7 @@ use aya_db_core::failure::{Cause, ClientFault, Facts, InTransaction, Phase, Safe
 use aya_db_core::pool::TransactionStatus;
 
 use crate::core::Core;
-use crate::doubt::{Doubt, HAS_LEDGER, Left, MARK, NOTE, Resolution, Token, settle};
+use crate::doubt::{Doubt, HAS_LEDGER, LIFE, Left, MARK, NOTE, Resolution, Token, life_of, settle};
 use crate::failed::Failed;
 use crate::talk::{Ahead, Talk};
 
@@ -64,6 +64,17 @@ impl Way {
     }
 
     async fn lsn(talk: &Talk<'_>) -> Result<Self, Failed> {
+        let life = match talk.link.life().get() {
+            Some(life) => *life,
+            None => {
+                let rows = talk.query(LIFE, &[]).await?;
+                let found = rows.first().and_then(life_of);
+                *talk.link.life().get_or_init(|| found)
+            }
+        };
+        if life.is_none() {
+            return Ok(Self::None);
+        }
         talk.prepare(MARK).await?;
         Ok(Self::Lsn)
     }

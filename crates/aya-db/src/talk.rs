@@ -184,7 +184,7 @@ impl Talk<'_> {
         let mark = self.prepare(MARK).await?;
         let phase = || Phase::Statement(self.scope(MARK));
         let row = self.step(phase, Proof::Work, self.link.client().query_one(&mark, &[])).await?;
-        doubt.keep(&row);
+        doubt.keep(&row, self.link);
         Ok(())
     }
 
@@ -230,7 +230,7 @@ impl Talk<'_> {
     async fn mark(&self, mark: &Statement, doubt: &Doubt) {
         // Inside a failed transaction it fails as well; nothing is in doubt then.
         if let Ok(row) = self.link.client().query_one(mark, &[]).await {
-            doubt.keep(&row);
+            doubt.keep(&row, self.link);
         }
     }
 

@@ -43,6 +43,26 @@ pub struct CommitMark {
     pub replayed_to: Option<Lsn>,
 }
 
+/// On which line of history, and in which life of which run, a server writes. It stays the same for as long
+/// as a connection to a primary does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Life {
+    /// The timeline that it writes on.
+    pub timeline: Timeline,
+    /// Its run.
+    pub incarnation: ServerIncarnation,
+    /// Where that run's replay of the log had ended; see [`CommitMark::replayed_to`].
+    pub replayed_to: Option<Lsn>,
+}
+
+impl CommitMark {
+    /// The mark of a transaction of this number, whose log reaches up to `lsn`.
+    pub const fn new(xid: Xid, lsn: Lsn, on: &Life) -> Self {
+        let Life { timeline, incarnation, replayed_to } = *on;
+        Self { xid, lsn, timeline, incarnation, replayed_to }
+    }
+}
+
 /// What the leader of today says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evidence {

@@ -14,7 +14,7 @@ mod record;
 mod replay;
 
 pub use self::commit::{
-    CommitMark, Evidence, Question, Restarted, Server, Verdict, Xid, XidStatus, resolve,
+    CommitMark, Evidence, Life, Question, Restarted, Server, Verdict, Xid, XidStatus, resolve,
 };
 pub use self::digest::{Digest, Digester};
 pub use self::record::{

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use tokio_postgres::Row;
 
 use aya_db_core::continuity::{
-    CommitMark, Evidence, Question, Restarted, Server, Verdict, Xid, XidStatus, resolve,
+    CommitMark, Evidence, Life, Question, Restarted, Server, Verdict, Xid, XidStatus, resolve,
 };
 use aya_db_core::snapshot::NodeRole;
 use aya_db_core::{Lsn, NodeId, ServerIncarnation, SqlState, Timeline};
@@ -19,13 +19,15 @@ use crate::link::Link;
 use crate::server_sql::{incarnation, timeline_written};
 use crate::talk::Talk;
 
-/// Notes the transaction it runs in; nothing on a standby, or where a function may not be called,
-/// since an error would take the transaction with it. The number is there only once the
-/// transaction has written, and then the place in the log lies behind what it wrote.
-pub(crate) const MARK: &str = concat!(
-    "select pg_catalog.pg_current_xact_id_if_assigned()::text, \
-        case when r then null else pg_catalog.pg_current_wal_insert_lsn() end::text, \
-        case when r then null else ",
+/// Notes the transaction it runs in. The number is there only once the transaction has written, and then
+/// the place in the log lies behind what it wrote.
+pub(crate) const MARK: &str = "select pg_catalog.pg_current_xact_id_if_assigned()::text, \
+    pg_catalog.pg_current_wal_insert_lsn()::text";
+
+/// What is the same for all marks of a connection; nothing on a standby, or where a function may not be
+/// called, since an error of [`MARK`] would take the transaction with it.
+pub(crate) const LIFE: &str = concat!(
+    "select case when r then null else ",
     timeline_written!(),
     " end, ",
     incarnation!(),
@@ -49,15 +51,20 @@ const QUESTION: &str = concat!(
 const STATUS: &str = "select pg_catalog.pg_xact_status($1::text::xid8)";
 
 /// What the answer to [`MARK`] tells; `None` if a part is missing.
-pub(super) fn mark_of(row: &Row) -> Option<CommitMark> {
+pub(super) fn mark_of(row: &Row, on: &Life) -> Option<CommitMark> {
     let text = |column| row.try_get::<_, Option<&str>>(column).ok().flatten();
+    let (xid, lsn) = (Xid(text(0)?.parse().ok()?), text(1)?.parse::<Lsn>().ok()?);
+    Some(CommitMark::new(xid, lsn, on))
+}
+
+/// What the answer to [`LIFE`] tells; `None` if a part is missing.
+pub(crate) fn life_of(row: &Row) -> Option<Life> {
     let number = |column| row.try_get::<_, Option<i64>>(column).ok().flatten();
-    Some(CommitMark {
-        xid: Xid(text(0)?.parse().ok()?),
-        lsn: text(1)?.parse::<Lsn>().ok()?,
-        timeline: Timeline(u32::try_from(number(2)?).ok()?),
-        incarnation: ServerIncarnation(number(3)?),
-        replayed_to: text(4).and_then(|lsn| lsn.parse().ok()),
+    let replayed_to = row.try_get::<_, Option<&str>>(2).ok().flatten();
+    Some(Life {
+        timeline: Timeline(u32::try_from(number(0)?).ok()?),
+        incarnation: ServerIncarnation(number(1)?),
+        replayed_to: replayed_to.and_then(|lsn| lsn.parse().ok()),
     })
 }
 

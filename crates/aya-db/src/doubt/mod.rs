@@ -29,10 +29,11 @@ use aya_db_core::continuity::{CommitMark, Question, Verdict};
 pub use self::ledger::COMMIT_LEDGER_SQL;
 pub(crate) use self::ledger::{HAS_LEDGER, NOTE, Pruner, Token};
 pub(crate) use self::left::Left;
-pub(crate) use self::lsn::MARK;
 use self::lsn::mark_of;
+pub(crate) use self::lsn::{LIFE, MARK, life_of};
 use crate::core::Core;
 use crate::failed::Failed;
+use crate::link::Link;
 
 /// How the commits of a cluster handle are to be resolved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,10 +102,12 @@ enum Sought<'a> {
 
 impl Doubt {
     /// Keeps the answer to [`MARK`]; one that lacks a part marks nothing.
-    pub(crate) fn keep(&self, row: &Row) {
+    pub(crate) fn keep(&self, row: &Row, on: &Link) {
         let unassigned = row.try_get::<_, Option<&str>>(0).is_ok_and(|xid| xid.is_none());
         self.empty.store(unassigned, Ordering::Release);
-        if let Some(mark) = mark_of(row) {
+        if let Some(Some(life)) = on.life().get()
+            && let Some(mark) = mark_of(row, life)
+        {
             let _ = self.mark.set(mark);
         }
     }

@@ -8,6 +8,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use tokio_postgres::{Client, Statement};
 
+use aya_db_core::continuity::Life;
 use aya_db_core::pool::{Connection, Openness, TransactionStatus};
 use aya_db_core::{Generation, NodeId};
 
@@ -23,6 +24,7 @@ pub(crate) struct Link {
     dialled: Dialled,
     statements: Statements,
     has_ledger: OnceLock<bool>,
+    life: OnceLock<Option<Life>>,
 }
 
 /// What was true of the server when the connection was made.
@@ -64,14 +66,8 @@ impl Link {
         dialled: Dialled,
     ) -> Self {
         let handle = LinkHandle { state, driver };
-        Self {
-            client,
-            handle,
-            facts,
-            dialled,
-            statements: Statements::new(),
-            has_ledger: OnceLock::new(),
-        }
+        let (has_ledger, life) = (OnceLock::new(), OnceLock::new());
+        Self { client, handle, facts, dialled, statements: Statements::new(), has_ledger, life }
     }
 
     pub(crate) const fn client(&self) -> &Client {
@@ -102,6 +98,12 @@ impl Link {
     /// Whether there is a commit ledger, once that was asked.
     pub(crate) const fn has_ledger(&self) -> &OnceLock<bool> {
         &self.has_ledger
+    }
+
+    /// What a commit on it is marked with beside its own place, once that was asked; `None` where the user
+    /// may not know it.
+    pub(crate) const fn life(&self) -> &OnceLock<Option<Life>> {
+        &self.life
     }
 
     /// The statement prepared for `sql`, if it is kept.
