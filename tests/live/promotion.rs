@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use aya_db::{CallOptions, Cluster, ClusterEvent, Intent};
+use aya_db::{CallOptions, Cluster, ClusterEvent, Fallback, Intent};
 use aya_testkit::{Pair, Postgres, SystemIdentifier, until};
 
 use crate::support::{
-    SOON, connect, direct, event, hosts, joined, node, number, number_from, within,
+    Lock, SOON, blocked, connect, direct, event, hosts, joined, node, number, number_from, within,
 };
 
 /// A handle to both servers that asks them often.
@@ -85,6 +85,37 @@ async fn live_a_call_that_waits_goes_on_at_the_promoted_server() -> Result<()> {
     within(SOON, "an insert", cluster.execute("insert into t values (2)", &[])).await??;
     assert_eq!(number(&pair.standby, "select sum(n) from t").await?, 3);
     assert_eq!(number(&pair.primary, "select count(*) from t").await?, 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn live_a_session_from_before_the_promotion_writes_with_as_much_care_as_any() -> Result<()> {
+    let (pair, cluster) = pair("pool_max_size=1 commit_resolution=lsn").await?;
+    let (old, new) = (pair.primary.client_address(), pair.standby.client_address());
+    let reader = cluster.read().fallback(Fallback::Refuse);
+    let session = "select pg_backend_pid()";
+    let before: i32 = until("the standby to get a read", SOON, async || {
+        Ok(reader.query_one(session, &[]).await.ok().map(|row| row.get(0)))
+    })
+    .await?;
+    let mut events = cluster.events();
+    pair.promote().await?;
+    leader_is(&mut events, old, new).await?;
+    assert_eq!(cluster.query_one(session, &[]).await?.get::<_, i32>(0), before);
+
+    // Lost before COMMIT was sent, which only one that stands in a transaction can tell.
+    let insert = "insert into t values (1)";
+    cluster.execute(insert, &[]).await?;
+    let lock = Lock::table(&pair.standby, "t").await?;
+    let waiting = tokio::spawn({
+        let cluster = cluster.clone();
+        async move { cluster.execute(insert, &[]).await }
+    });
+    blocked(&pair.standby, insert).await?;
+    pair.standby.proxy().drop_connections();
+    lock.release(&pair.standby).await?;
+    assert_eq!(joined(SOON, "the insert", waiting).await??, 1);
+    assert_eq!(number(&pair.standby, "select count(*) from t").await?, 2);
     Ok(())
 }
 

@@ -40,11 +40,9 @@ impl Way {
     }
 
     /// The way for a transaction that begins next on this connection. What it takes is prepared ahead,
-    /// since nothing can be prepared in a transaction that has failed.
+    /// since nothing can be prepared in a transaction that has failed. That the session was made on a
+    /// standby says nothing: it outlives its server's promotion, and then writes.
     pub(crate) async fn find(core: &Arc<Core>, talk: &Talk<'_>) -> Result<Self, Failed> {
-        if talk.link.facts().in_recovery {
-            return Ok(Self::None);
-        }
         match core.resolution {
             Resolution::Off => Ok(Self::None),
             Resolution::Lsn => Self::lsn(talk).await,
@@ -69,6 +67,10 @@ impl Way {
             None => {
                 let rows = talk.query(LIFE, &[]).await?;
                 let found = rows.first().and_then(life_of);
+                // A standby tells nothing, and tells once it is promoted.
+                if found.is_none() && talk.link.facts().in_recovery {
+                    return Ok(Self::None);
+                }
                 *talk.link.life().get_or_init(|| found)
             }
         };
