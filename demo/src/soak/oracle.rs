@@ -47,7 +47,7 @@ impl Op {
 pub(super) struct Story {
     /// In the order in which they were asked for.
     pub(super) ops: Vec<Op>,
-    /// How often each fault struck.
+    /// How often each fault was made.
     pub(super) faults: BTreeMap<Fault, u64>,
 }
 
@@ -72,10 +72,11 @@ impl Story {
                     ensure!(asked.agent == agent, "{op} was asked by another agent");
                     asked.answer = Some((at_us, outcome));
                 }
-                What::Fault { fault, stage: Stage::Struck } => {
+                What::Fault { fault, stage: Stage::Accepted } => {
                     *story.faults.entry(fault).or_default() += 1;
                 }
-                What::Fault { stage: Stage::Accepted | Stage::Whole, .. } => {}
+                // A double failover strikes twice.
+                What::Fault { stage: Stage::Struck | Stage::Whole, .. } => {}
             }
         }
         Ok(story)
@@ -118,7 +119,7 @@ mod tests {
                 record(1, What::Invoked { agent: 1, op: 10, work }),
                 record(2, What::Invoked { agent: 2, op: 20, work }),
                 record(3, What::Fault { fault: Fault::Freeze, stage: Stage::Struck }),
-                record(4, What::Fault { fault: Fault::Freeze, stage: Stage::Whole }),
+                record(4, What::Fault { fault: Fault::Freeze, stage: Stage::Accepted }),
                 record(5, What::Answered { agent: 1, op: 10, outcome: outcome.clone() }),
             ]
             .into_iter(),

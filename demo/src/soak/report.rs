@@ -16,7 +16,7 @@ pub(super) struct Report {
     pub(super) machine: Machine,
     /// From the first question to the last answer.
     pub(super) minutes: f64,
-    /// How often each fault struck; a double failover counts twice.
+    /// How often each fault was made.
     pub(super) faults: BTreeMap<&'static str, u64>,
     pub(super) operations: BTreeMap<&'static str, Operations>,
     pub(super) errors_seen: u64,
