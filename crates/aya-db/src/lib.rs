@@ -68,6 +68,8 @@ mod guides {
     struct Readme;
     #[doc = include_str!("../../../docs/failover.md")]
     struct Failover;
+    #[doc = include_str!("../../../docs/continuity.md")]
+    struct Continuity;
     #[doc = include_str!("../../../docs/reads.md")]
     struct Reads;
 }
