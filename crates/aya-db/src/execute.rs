@@ -304,8 +304,14 @@ impl<'a> Course<'a> {
     fn target(&mut self, on: Target, failed: &mut Failed) -> Option<Pooled> {
         let link = failed.take_link();
         match on {
-            // Back into its pool, rather than begin anew on a leader that is about to stop.
-            Target::Same if self.core.keeper.fleet().held(self.intent).is_some() => None,
+            // Back into its pool, rather than begin anew on a leader that is about to stop; a session
+            // would lose what it holds.
+            Target::Same
+                if self.core.keeper.fleet().held(self.intent).is_some()
+                    && !link.as_ref().is_some_and(Pooled::is_taken_over) =>
+            {
+                None
+            }
             Target::Same => link,
             Target::Fresh => {
                 link.into_iter().for_each(Pooled::discard);

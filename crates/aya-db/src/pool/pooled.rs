@@ -39,6 +39,11 @@ impl Pooled {
         self.owned = Owned::BySession;
     }
 
+    /// Whether it is that of a session.
+    pub(crate) fn is_taken_over(&self) -> bool {
+        self.owned == Owned::BySession
+    }
+
     /// The session has left nothing in it.
     pub(crate) fn hand_back(&mut self) {
         self.owned = Owned::No;
