@@ -161,12 +161,12 @@ async fn live_a_hold_ends_with_the_deadline_of_a_call_and_says_what_it_waited_fo
 
 #[tokio::test]
 async fn live_a_session_is_held_like_every_call_and_keeps_its_connection_meanwhile() -> Result<()> {
-    let mut scene = Scene::open("switchover_hold=60s commit_resolution=off").await?;
+    let mut scene = Scene::open("switchover_hold=60s").await?;
     let short = CallOptions::new().timeout(Duration::from_millis(300));
     let session = scene.cluster.with(short).session().await?;
     session.batch("create temp table scratch (n int)").await?;
-    let own = scene.cluster.session().await?;
-    own.batch("begin").await?;
+    let other = scene.cluster.session().await?;
+    let open = other.begin().await?;
     scene.ask(TO_N2).await?;
 
     let into_scratch = "insert into scratch values (1)";
@@ -176,10 +176,10 @@ async fn live_a_session_is_held_like_every_call_and_keeps_its_connection_meanwhi
     assert_eq!((error.kind(), error.fate()), (FailureKind::NoLeader, Fate::NotSent), "{error}");
     let causes = format!("{:?}", error.attempts());
     assert!(causes.contains("a switchover of n1 to n2 was asked for"), "{causes}");
-    // A transaction that the application has begun by its own SQL goes on to its end.
-    within(SOON, "an open transaction", own.batch(INSERT)).await??;
-    within(SOON, "its end", own.batch("commit")).await??;
-    assert!(timeout(BRIEF, own.batch(INSERT)).await.is_err(), "the next one is not held");
+    // A transaction that is open goes on to its end.
+    within(SOON, "an open transaction", open.execute(INSERT, &[])).await??;
+    within(SOON, "its end", open.commit()).await??;
+    assert!(timeout(BRIEF, other.batch(INSERT)).await.is_err(), "the next one is not held");
 
     // Nothing of what was given up has been sent, and nothing of the session is lost.
     put(&scene.etcd, "failover", "{}").await?;

@@ -126,3 +126,30 @@ async fn live_a_session_leaves_nothing_to_the_next_user_of_its_connection() -> R
     assert_eq!(row.get::<_, &str>(0), "nothing");
     Ok(())
 }
+
+#[tokio::test]
+async fn live_a_statement_that_leaves_a_transaction_open_is_rolled_back_and_told() -> Result<()> {
+    for resolution in ["off", "lsn"] {
+        let (server, cluster) = served(&format!("commit_resolution={resolution}")).await?;
+        cluster.batch("create table t (n int)").await?;
+        let session = cluster.session().await?;
+        for (sql, fate) in [
+            ("begin", Fate::RolledBack),
+            ("begin isolation level serializable;", Fate::RolledBack),
+            ("insert into t values (1); commit; begin; insert into t values (10)", Fate::Unknown),
+        ] {
+            let error = error_of(sql, within(SOON, sql, session.batch(sql)).await?)?;
+            assert_eq!((error.kind(), error.fate()), (FailureKind::Usage, fate), "{sql}: {error}");
+            assert!(
+                format!("{:#}", anyhow::Error::from(error)).contains("Session::begin"),
+                "{sql}"
+            );
+        }
+        // One that has failed inside is not left behind either.
+        let failed = session.batch("begin; select 1 / 0").await;
+        assert_eq!(error_of("a failure", failed)?.sqlstate(), Some("22012"));
+        session.execute("insert into t values (100)", &[]).await?;
+        assert_eq!(number(&server, "select sum(n) from t").await?, 101);
+    }
+    Ok(())
+}

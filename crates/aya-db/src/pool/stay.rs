@@ -5,7 +5,6 @@ use std::sync::Arc;
 use tokio::time::timeout_at;
 
 use aya_db_core::failure::Cause;
-use aya_db_core::pool::TransactionStatus;
 
 use super::checkout::Seeker;
 use super::keeper::Keeper;
@@ -22,8 +21,7 @@ pub(crate) enum Stay {
     Leave,
 }
 
-/// Waits while a hold keeps calls away from the server of `link`. A transaction that the application has
-/// opened by its own SQL goes on to its end.
+/// Waits while a hold keeps calls away from the server of `link`, on which no transaction is open.
 ///
 /// Dropped midway, nothing has happened to the connection.
 pub(crate) async fn stay(
@@ -32,10 +30,6 @@ pub(crate) async fn stay(
     seeker: &Seeker,
     link: &Pooled,
 ) -> Result<Stay, Failed> {
-    let status = TransactionStatus::from_byte(link.state().status());
-    if matches!(status, Some(TransactionStatus::InTransaction | TransactionStatus::Failed)) {
-        return Ok(Stay::On);
-    }
     // The keeper may be a moment behind what the application has been told already.
     let serial = shared.monitor.serial();
     let fleet = keeper.fleet();

@@ -42,6 +42,9 @@ use crate::view::{at_most_one, one};
 /// [`FailureKind::SessionStateLost`](aya_db_core::failure::FailureKind::SessionStateLost), which names it
 /// and is raised once; the statement has not run.
 ///
+/// A transaction is begun by [`Session::begin`]. One that a statement opens and does not end is rolled back,
+/// and raises [`FailureKind::Usage`](aya_db_core::failure::FailureKind::Usage).
+///
 /// What a function sets inside is not seen; call [`Session::refresh`] after it.
 ///
 /// Clones are handles to the same session; its calls run one after another.

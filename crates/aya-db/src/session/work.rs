@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use aya_db_core::failure::{Cause, ClientFault, Facts, InTransaction, Phase, Sent};
+use aya_db_core::pool::TransactionStatus;
 use aya_db_core::session::may_change_session;
 
 use super::State;
@@ -63,7 +65,12 @@ impl<W: Wanted> Work for SessionWork<'_, W> {
             }
             self.home = process;
         }
-        let answer = match Box::pin(self.statement.ask_on(&talk)).await {
+        let asked = Box::pin(self.statement.ask_on(&talk)).await;
+        let left_open = in_block(&link);
+        if left_open {
+            talk.undo().await;
+        }
+        let answer = match asked {
             Ok(answer) => answer,
             Err(failed) => return Err(failed.with_link(link)),
         };
@@ -74,7 +81,8 @@ impl<W: Wanted> Work for SessionWork<'_, W> {
                 self.state.lose(self.sql);
             }
         }
-        Ok((link, Ok(answer)))
+        let answer = if left_open { Err(own_block(self.sql)) } else { Ok(answer) };
+        Ok((link, answer))
     }
 
     fn forget(&self, link: &Link) {
@@ -109,3 +117,25 @@ impl Work for BeginInWork<'_> {
         Shared::start(self.core, self.options, link, attempt).await.map(Ok)
     }
 }
+
+/// Whether a transaction is open, or has failed and was not ended.
+fn in_block(link: &Link) -> bool {
+    let status = TransactionStatus::from_byte(link.state().status());
+    matches!(status, Some(TransactionStatus::InTransaction | TransactionStatus::Failed))
+}
+
+/// A statement that has left a transaction open. The next one could not be told from one that stands alone:
+/// it would run by itself on another connection after a loss, and what came before it would be missing.
+fn own_block(sql: &str) -> Error {
+    let several = sql.trim_end().trim_end_matches(';').contains(';');
+    let scope = if several { InTransaction::MayCommit } else { InTransaction::Yes };
+    let cause = Cause::Client(ClientFault::Usage);
+    let facts = Facts::new(Phase::Statement(scope), Sent::Yes, cause);
+    Error::from_failed(&Failed::new(facts).because(OwnBlock), None)
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the transaction that it has left open was rolled back: Session::begin begins one that lasts"
+)]
+struct OwnBlock;
