@@ -191,7 +191,14 @@ mod tests {
     #[test]
     fn claims_are_read_from_the_logs() {
         let at = Duration::ZERO;
-        let failure = |id, left| Failure { id, at, label: "AYA-3001 unknown".to_owned(), left };
+        let (label, message) = ("AYA-3001 unknown", "unknown");
+        let failure = |id, left| Failure {
+            id,
+            at,
+            label: label.to_owned(),
+            message: message.to_owned(),
+            left,
+        };
         let first =
             Log { acks: vec![Ack { id: 1, at }], failures: vec![failure(2, Left::Perhaps)] };
         let second = Log {

@@ -66,6 +66,8 @@ pub(crate) struct Outcome {
     pub(crate) errors_seen: u64,
     /// The same by sort.
     pub(crate) errors: BTreeMap<String, u64>,
+    /// The first one of each sort, in its own words.
+    pub(crate) samples: BTreeMap<String, String>,
     /// Units whose fate the driver left open.
     pub(crate) unknown: u64,
     /// Those of them that are in the table.
@@ -114,9 +116,10 @@ impl Outcome {
             .flat_map(|log| &log.failures)
             .filter(|failure| within(failure.at))
             .collect();
-        let mut errors = BTreeMap::new();
+        let (mut errors, mut samples) = (BTreeMap::new(), BTreeMap::new());
         for failure in &failures {
             *errors.entry(failure.label.clone()).or_insert(0) += 1;
+            samples.entry(failure.label.clone()).or_insert_with(|| failure.message.clone());
         }
         let window = Window { from: course.struck, until: phase.until };
         let gap = |log: &Log| longest(&log.acks, window).as_secs_f64();
@@ -136,6 +139,7 @@ impl Outcome {
             misread: errors.get(MISREAD).copied().unwrap_or_default(),
             errors_seen: failures.len() as u64,
             errors,
+            samples,
             unknown: unknown as u64,
             unknown_written: count(&verdict.open_written),
             hung: seen.hung as u64,
@@ -173,6 +177,7 @@ impl Outcome {
             misread: worst(|run| run.misread)?,
             errors_seen: count(|run| run.errors_seen as f64),
             errors: labels.into_iter().map(|label| (label.clone(), of_label(label))).collect(),
+            samples: runs.iter().flat_map(|run| run.samples.clone()).collect(),
             unknown: count(|run| run.unknown as f64),
             unknown_written: count(|run| run.unknown_written as f64),
             hung: worst(|run| run.hung)?,

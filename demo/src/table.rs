@@ -31,6 +31,9 @@ pub(crate) fn render(report: &Report) -> String {
     for outcome in report.faults.iter().filter(|outcome| !outcome.errors.is_empty()) {
         let errors = outcome.errors.iter().map(|(label, count)| format!("{count} x {label}"));
         _ = writeln!(text, "\n{}: {}", outcome.name, errors.collect::<Vec<_>>().join(", "));
+        for (label, message) in &outcome.samples {
+            _ = writeln!(text, "  {label}: {message}");
+        }
     }
     for outcome in report.faults.iter().filter(|outcome| outcome.ghosts > 0) {
         let (name, ghosts) = (outcome.name, outcome.ghosts);
@@ -111,6 +114,7 @@ mod tests {
             misread: 0,
             errors_seen: 58,
             errors: [("AYA-3001 unknown".to_owned(), 58)].into(),
+            samples: [("AYA-3001 unknown".to_owned(), "gone".to_owned())].into(),
             unknown: 58,
             unknown_written: 12,
             hung: 0,
@@ -137,6 +141,7 @@ mod tests {
         assert_eq!(lines[0], format!("aya-db, 60 agents, {setting}, 1 run"));
         assert_eq!(lines[2].len(), lines[4].len());
         assert!(lines[4].starts_with("host-crash          19.00 / 19.50 / 20.25 s"), "{text}");
-        assert_eq!(lines.last(), Some(&"host-crash: 58 x AYA-3001 unknown"));
+        let told = ["host-crash: 58 x AYA-3001 unknown", "  AYA-3001 unknown: gone"];
+        assert_eq!(lines[lines.len() - 2..], told);
     }
 }

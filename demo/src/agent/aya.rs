@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use aya_db::{Cluster, ClusterEvent, Error, Fate};
 
-use super::driver::{INSERT, Outcome};
+use super::driver::{INSERT, Outcome, message};
 use super::habits::{Habits, Task};
 use super::log::Left;
 use super::unit::{MISREAD, Spoilt, steps};
@@ -72,10 +72,12 @@ impl AyaWriter {
         match self.attempt(id).await {
             Ok(()) => Outcome::Written,
             Err(Spoilt::Misread) => {
-                Outcome::Failed { label: MISREAD.to_owned(), left: Left::Nothing }
+                let message = "it did not read what it had written".to_owned();
+                Outcome::Failed { label: MISREAD.to_owned(), message, left: Left::Nothing }
             }
             Err(Spoilt::Failed(error)) => {
-                Outcome::Failed { label: label(&error), left: left(error.fate()) }
+                let (label, message) = (label(&error), message(&error));
+                Outcome::Failed { label, message, left: left(error.fate()) }
             }
         }
     }

@@ -77,8 +77,9 @@ impl Agent {
                     self.written.fetch_add(1, Ordering::Relaxed);
                     lock(&self.log).acks.push(Ack { id, at });
                 }
-                Outcome::Failed { label, left } => {
-                    lock(&self.log).failures.push(Failure { id, at, label, left });
+                Outcome::Failed { label, message, left } => {
+                    let failure = Failure { id, at, label, message, left };
+                    lock(&self.log).failures.push(failure);
                 }
             }
             if !again {

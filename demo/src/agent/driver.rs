@@ -1,5 +1,6 @@
 //! What the agents write through.
 
+use std::error::Error as StdError;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -102,9 +103,26 @@ pub(crate) enum Outcome {
     Failed {
         /// The error in a few words.
         label: String,
+        /// All that it says.
+        message: String,
         /// What it says of the unit.
         left: Left,
     },
+}
+
+/// All that an error and its causes say.
+pub(crate) fn message(error: &(dyn StdError + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let words = error.to_string();
+        // Some layers repeat what lies beneath them.
+        if !text.contains(&words) {
+            text = format!("{text}: {words}");
+        }
+        cause = error.source();
+    }
+    text
 }
 
 /// The one statement of an agent that writes in autocommit.

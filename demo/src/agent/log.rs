@@ -22,6 +22,8 @@ pub(crate) struct Failure {
     pub(crate) at: Duration,
     /// The error in a few words, the same for all errors of its sort.
     pub(crate) label: String,
+    /// All that it says.
+    pub(crate) message: String,
     /// What the error says of the unit.
     pub(crate) left: Left,
 }

@@ -17,7 +17,7 @@ mod unit;
 
 pub(crate) use aya::{conninfo, label, left};
 pub(crate) use crew::Crew;
-pub(crate) use driver::{Driver, DriverName};
+pub(crate) use driver::{Driver, DriverName, message};
 pub(crate) use habits::{Habits, Manner, Resolution, Work};
 pub(crate) use log::{Ack, Failure, Left, Log};
 pub(crate) use unit::MISREAD;

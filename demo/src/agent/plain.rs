@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 use tokio_postgres::config::{LoadBalanceHosts, TargetSessionAttrs};
 use tokio_postgres::{Client, Config, Error, NoTls, Statement};
 
-use super::driver::{INSERT, Outcome};
+use super::driver::{INSERT, Outcome, message};
 use super::log::Left;
 
 /// What every agent connects with.
@@ -67,7 +67,8 @@ impl PlainWriter {
             Err(error) => {
                 // An error of the statement alone would leave the connection as it is, but there
                 // is no such error here.
-                Outcome::Failed { label: label(&error), left: Left::Untold }
+                let (label, message) = (label(&error), message(&error));
+                Outcome::Failed { label, message, left: Left::Untold }
             }
         }
     }

@@ -18,6 +18,7 @@ fn log(acks: &[(i64, u64)], failures: &[(i64, u64, &str, Left)]) -> Log {
                 id: *id,
                 at: ms(*at),
                 label: (*label).to_owned(),
+                message: format!("{label}, at length"),
                 left: *left,
             })
             .collect(),
@@ -123,6 +124,7 @@ fn the_report_is_one_object_with_the_promised_names() -> Result<(), Box<dyn Erro
         "misread": 0,
         "errors_seen": 1,
         "errors": { "AYA-3001 unknown": 1 },
+        "samples": { "AYA-3001 unknown": "AYA-3001 unknown, at length" },
         "unknown": 1,
         "unknown_written": 1,
         "hung": 0,

@@ -56,7 +56,13 @@ pub(super) enum Outcome {
     /// Well. A read has seen this; a write has touched so many rows.
     Done { seen: i64 },
     /// With an error, of this label, which says this of the work.
-    Failed { label: String, left: Left },
+    Failed {
+        label: String,
+        /// All that it says.
+        #[serde(default)]
+        message: String,
+        left: Left,
+    },
 }
 
 /// How far a fault is.
@@ -117,7 +123,11 @@ mod tests {
     #[test]
     fn a_line_says_when_who_what_and_how_it_ended() -> Result<()> {
         let invoked = What::Invoked { agent: 3, op: 9, work: Work::Append { seq: 2 } };
-        let outcome = Outcome::Failed { label: "AYA-3001".to_owned(), left: Left::Perhaps };
+        let outcome = Outcome::Failed {
+            label: "AYA-3001".to_owned(),
+            message: "gone".to_owned(),
+            left: Left::Perhaps,
+        };
         let answered = What::Answered { agent: 3, op: 9, outcome };
         let struck = What::Fault { fault: Fault::HostCrash, stage: Stage::Struck };
         let cases = [
@@ -127,7 +137,7 @@ mod tests {
             ),
             (
                 answered,
-                r#"{"at_us":5,"what":"answered","agent":3,"op":9,"outcome":{"failed":{"label":"AYA-3001","left":"perhaps"}}}"#,
+                r#"{"at_us":5,"what":"answered","agent":3,"op":9,"outcome":{"failed":{"label":"AYA-3001","message":"gone","left":"perhaps"}}}"#,
             ),
             (struck, r#"{"at_us":5,"what":"fault","fault":"host-crash","stage":"struck"}"#),
         ];

@@ -22,6 +22,8 @@ pub(super) struct Report {
     pub(super) errors_seen: u64,
     /// The same by sort.
     pub(super) errors: BTreeMap<String, u64>,
+    /// The first one of each sort, in its own words.
+    pub(super) samples: BTreeMap<String, String>,
     /// The longest that anybody waited for an answer.
     pub(super) longest_s: f64,
     pub(super) violations: Vec<Violation>,
@@ -42,6 +44,7 @@ impl Report {
     pub(super) fn of(story: &Story, violations: Vec<Violation>, folder: PathBuf) -> Self {
         let mut operations: BTreeMap<&'static str, Operations> = BTreeMap::new();
         let mut errors: BTreeMap<String, u64> = BTreeMap::new();
+        let mut samples = BTreeMap::new();
         let (mut end_us, mut longest_us) = (0, 0);
         for op in &story.ops {
             let counts = operations.entry(name(op.work)).or_default();
@@ -53,8 +56,9 @@ impl Report {
             longest_us = longest_us.max(at_us.saturating_sub(op.invoked_us));
             match outcome {
                 Outcome::Done { .. } => counts.done += 1,
-                Outcome::Failed { label, .. } => {
+                Outcome::Failed { label, message, .. } => {
                     counts.failed += 1;
+                    samples.entry(label.clone()).or_insert_with(|| message.clone());
                     *errors.entry(label.clone()).or_default() += 1;
                 }
             }
@@ -68,6 +72,7 @@ impl Report {
             operations,
             errors_seen: errors.values().sum(),
             errors,
+            samples,
             longest_s: (seconds(longest_us) * 100.0).round() / 100.0,
             violations,
             folder,
@@ -86,7 +91,8 @@ impl Report {
         _ = writeln!(text, "longest wait for an answer: {} s", self.longest_s);
         _ = writeln!(text, "errors seen: {}", self.errors_seen);
         for (label, count) in &self.errors {
-            _ = writeln!(text, "  {count} x {label}");
+            let sample = self.samples.get(label).map_or("", String::as_str);
+            _ = writeln!(text, "  {count} x {label}: {sample}");
         }
         _ = writeln!(text, "violations: {}", self.violations.len());
         for Violation { invariant, what } in self.violations.iter().take(MOST_SHOWN) {
@@ -119,7 +125,11 @@ mod tests {
     fn everything_is_counted() {
         let op =
             |answer| Op { agent: 1, id: 1, work: Work::ReadSum, invoked_us: 1_000_000, answer };
-        let failed = Outcome::Failed { label: "AYA-1".to_owned(), left: Left::Nothing };
+        let failed = Outcome::Failed {
+            label: "AYA-1".to_owned(),
+            message: "no".to_owned(),
+            left: Left::Nothing,
+        };
         let ops = vec![
             op(Some((1_500_000, Outcome::Done { seen: 1 }))),
             op(Some((61_000_000, failed))),
@@ -131,6 +141,7 @@ mod tests {
         let counts = Operations { done: 1, failed: 1, unanswered: 1 };
         assert_eq!(report.operations, [("read-sum", counts)].into());
         assert_eq!(report.errors, [("AYA-1".to_owned(), 1)].into());
+        assert!(report.render().contains("\n  1 x AYA-1: no\n"));
         assert_eq!((report.minutes, report.longest_s, report.errors_seen), (1.0, 60.0, 1));
         assert!(report.render().ends_with("violations: 1\n  sum: less\n"));
     }

@@ -23,7 +23,7 @@ use tokio::time::{sleep, timeout};
 use self::transfer::Style;
 use super::dice::Dice;
 use super::history::{History, Outcome, What, Work};
-use crate::agent::{label, left};
+use crate::agent::{label, left, message};
 
 /// All agents, at work until they are told to end.
 pub(super) struct Agents {
@@ -116,7 +116,11 @@ impl Agent {
         self.history.add(What::Invoked { agent, op, work })?;
         let outcome = match run.await {
             Ok(seen) => Outcome::Done { seen },
-            Err(error) => Outcome::Failed { label: label(&error), left: left(error.fate()) },
+            Err(error) => Outcome::Failed {
+                label: label(&error),
+                message: message(&error),
+                left: left(error.fate()),
+            },
         };
         let well = matches!(outcome, Outcome::Done { .. });
         self.history.add(What::Answered { agent, op, outcome })?;

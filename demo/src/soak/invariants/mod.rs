@@ -44,7 +44,8 @@ mod cases {
     }
 
     pub(super) fn failed(id: i64, work: Work, left: Left) -> Op {
-        op(id, work, Outcome::Failed { label: "AYA-3001".to_owned(), left })
+        let label = "AYA-3001".to_owned();
+        op(id, work, Outcome::Failed { label, message: String::new(), left })
     }
 
     pub(super) fn append(seq: i64, after: i64) -> Append {
