@@ -3,6 +3,7 @@
 //! Every test starts the servers it needs and breaks nobody else's. Whatever waits has a deadline,
 //! so that a call which hangs fails its test rather than the run.
 
+mod ahead;
 mod bad_input;
 mod doubt;
 mod failover;

@@ -65,7 +65,7 @@ impl Way {
         let life = match talk.link.life().get() {
             Some(life) => *life,
             None => {
-                let rows = talk.query(LIFE, &[]).await?;
+                let rows = talk.query(LIFE, &[]).await.map_err(Failed::ahead_of_work)?;
                 let found = rows.first().and_then(life_of);
                 // A standby tells nothing, and tells once it is promoted.
                 if found.is_none() && talk.link.facts().in_recovery {
@@ -86,7 +86,7 @@ async fn has_ledger(talk: &Talk<'_>) -> Result<bool, Failed> {
     if let Some(found) = talk.link.has_ledger().get() {
         return Ok(*found);
     }
-    let rows = talk.query(HAS_LEDGER, &[]).await?;
+    let rows = talk.query(HAS_LEDGER, &[]).await.map_err(Failed::ahead_of_work)?;
     let found = rows.first().and_then(|row| row.try_get(0).ok()).unwrap_or(false);
     Ok(*talk.link.has_ledger().get_or_init(|| found))
 }

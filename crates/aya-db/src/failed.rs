@@ -128,6 +128,12 @@ impl Failed {
         self
     }
 
+    /// The same, of what was asked ahead of the work: nothing of the work was sent, as if BEGIN had failed.
+    pub(crate) fn ahead_of_work(mut self) -> Self {
+        self.0.facts.phase = Phase::Begin;
+        self
+    }
+
     /// The same, which took an open transaction with it.
     pub(crate) fn inside_transaction(mut self) -> Self {
         self.0.facts.phase = Phase::Statement(InTransaction::Yes);

@@ -77,12 +77,13 @@ impl State {
         if !self.settings.is_empty() {
             let (names, values): (Vec<&str>, Vec<&str>) =
                 self.settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).unzip();
-            talk.query(RESTORE, &[&names, &values]).await?;
+            let restored = talk.query(RESTORE, &[&names, &values]).await;
+            restored.map_err(Failed::ahead_of_work)?;
         }
         let channels = self.channels.iter().map(|name| format!("listen {}", quoted(name)));
         let statements: Vec<String> = channels.chain(self.prepared.iter().cloned()).collect();
         for statement in &statements {
-            talk.batch(statement).await?;
+            talk.batch(statement).await.map_err(Failed::ahead_of_work)?;
         }
         let lost = std::mem::take(&mut self.bound);
         if lost.is_empty() {

@@ -85,7 +85,7 @@ impl<A: Ask> Replay<'_, A> {
     ) -> Result<(Way, Outcome<A::Answer>), Failed> {
         let (core, safety) = (self.core, self.options.safety);
         let alone = Talk::alone(link, &core.session, safety, attempt.run_until);
-        self.left.end_any(&alone).await?;
+        self.left.end_any(&alone).await.map_err(Failed::ahead_of_work)?;
         if let Some(session) = &mut self.session
             && let Some(lost) = session.restore(&alone).await?
         {
