@@ -9,7 +9,7 @@ use tracing::debug;
 use aya_db_core::continuity::Verdict;
 use aya_db_core::failure::Safety;
 use aya_db_core::route::Intent;
-use aya_db_core::{Generation, NodeId};
+use aya_db_core::{Fate, Generation, NodeId};
 
 use super::Left;
 use crate::core::Core;
@@ -51,7 +51,14 @@ pub(super) async fn ask_leader<I: Inquire>(
         let asked = Box::pin(execute(core, &options, &mut Asking(inquiry))).await;
         return asked.map_err(|error| {
             debug!(%error, "a commit in doubt: nobody can be asked");
-            Verdict::Unknown("no leader could be asked in time")
+            match error.fate() {
+                // The ledger's answer is a row of its own, and this leader has stopped before a standby
+                // had it.
+                Fate::Committed => {
+                    Verdict::Undecided("the leader stopped before its answer was safe")
+                }
+                _ => Verdict::Unknown("no leader could be asked in time"),
+            }
         });
     }
     let Ok(link) = core.dialling.open(&leader, generation, None, deadline).await else {
