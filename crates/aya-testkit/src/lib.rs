@@ -46,7 +46,7 @@ pub use patroni::{
     Extent, Node, NodeAnswer, PatroniCluster, PatroniClusterBuilder, PatroniTimings,
 };
 pub use postgres::{Account, Postgres, PostgresBuilder, SystemIdentifier};
-pub use proxy::{FaultProxy, Lane};
+pub use proxy::{FaultProxy, Lane, Snip, Snipper};
 pub use scripted::{Script, ScriptedServer};
 pub use servers::Servers;
 pub use sql::sql;

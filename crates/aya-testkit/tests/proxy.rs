@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::Result;
-use aya_testkit::FaultProxy;
+use aya_testkit::{FaultProxy, Snip, Snipper};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 const SILENCE: Duration = Duration::from_millis(200);
@@ -143,6 +143,33 @@ async fn drop_connections_leaves_new_ones_alone() -> Result<()> {
     echo(&mut old)?;
     proxy.drop_connections();
     assert!(is_closed(&mut old));
+    echo(&mut dial(&proxy)?)?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_snipped_connection_ends_at_the_chosen_byte() -> Result<()> {
+    let proxy = proxied().await?;
+    for (snip, heard) in [(Snip::Drop(3), None), (Snip::Answer(2), Some(*b"pi"))] {
+        proxy.snip(Some(Snipper::new(move |piece| (piece == b"ping").then_some(snip))));
+        let mut stream = dial(&proxy)?;
+        stream.write_all(b"pong")?;
+        stream.read_exact(&mut [0; 4])?;
+        stream.write_all(b"ping")?;
+        if let Some(heard) = heard {
+            let mut answer = [0; 2];
+            stream.read_exact(&mut answer)?;
+            assert_eq!(answer, heard);
+        }
+        assert!(matches!(stream.read(&mut [0; 4]), Ok(0 | 1..=3) | Err(_)));
+        assert!(is_closed(&mut stream), "{snip:?}");
+    }
+    proxy.snip(Some(Snipper::new(|_| Some(Snip::Hold(0)))));
+    let mut held = dial(&proxy)?;
+    assert!(is_silent(&mut held)?);
+    proxy.drop_connections();
+    assert!(is_closed(&mut held));
+    proxy.snip(None);
     echo(&mut dial(&proxy)?)?;
     Ok(())
 }

@@ -13,6 +13,7 @@ use super::{
     acceptor::{self, Classify, Route},
     lane::Lane,
     runtime,
+    snip::Snipper,
     weather::{LaneWeather, Weather},
 };
 
@@ -56,6 +57,7 @@ impl FaultProxy {
             weather: watch::Sender::new(weather),
             applied: Mutex::new(0),
             moved: Condvar::new(),
+            snipper: Mutex::new(None),
         });
         let route = Route { listen: address, server, classify };
         let task = runtime::handle().spawn(acceptor::run(listener, route, Arc::clone(&shared)));
@@ -115,6 +117,12 @@ impl FaultProxy {
         self.lanes.iter().for_each(Lane::heal);
     }
 
+    /// Lets `snipper` choose where connections are cut, or nobody. What it has chosen before stays.
+    pub fn snip(&self, snipper: Option<Snipper>) {
+        let shared = &self.lanes[0].shared;
+        *shared.snipper.lock().unwrap_or_else(PoisonError::into_inner) = snipper;
+    }
+
     /// Behaves as the address of a dead server: connections drop, new ones are refused.
     pub(crate) fn server_gone(&self) {
         self.lanes[0].shared.change(|weather| {
@@ -142,6 +150,7 @@ pub(super) struct Shared {
     pub(super) weather: watch::Sender<Weather>,
     applied: Mutex<u64>,
     moved: Condvar,
+    snipper: Mutex<Option<Snipper>>,
 }
 
 impl Shared {
@@ -155,6 +164,10 @@ impl Shared {
         });
         let applied = self.applied.lock().unwrap_or_else(PoisonError::into_inner);
         _ = self.moved.wait_timeout_while(applied, LISTENER_LIMIT, |applied| *applied < wanted);
+    }
+
+    pub(super) fn snipper(&self) -> Option<Snipper> {
+        self.snipper.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Says that the listener follows `revision`.

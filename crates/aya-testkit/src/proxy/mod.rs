@@ -14,8 +14,10 @@ mod fault_proxy;
 mod lane;
 mod relay;
 mod runtime;
+mod snip;
 mod weather;
 
 pub use fault_proxy::FaultProxy;
 pub use lane::Lane;
 pub(crate) use runtime::handle;
+pub use snip::{Snip, Snipper};

@@ -15,6 +15,7 @@ use tokio::{
 use super::{
     acceptor::Route,
     fault_proxy::Shared,
+    snip::{Allowance, Snip},
     weather::{Fault, Passage, Weather},
 };
 
@@ -56,8 +57,10 @@ pub(super) async fn run(mut client: TcpStream, route: Route, shared: Arc<Shared>
     let (client_reads, client_writes) = client.into_split();
     let (server_reads, server_writes) = server.into_split();
     // A connection is over when both ways are, or at once when one of them breaks.
-    let up = one_way(client_reads, server_writes, gate.clone());
-    let down = one_way(server_reads, client_writes, gate);
+    let allowance = Allowance::unlimited();
+    let snipped = Way::Up(shared, allowance.clone());
+    let up = one_way(client_reads, server_writes, gate.clone(), snipped);
+    let down = one_way(server_reads, client_writes, gate, Way::Down(allowance));
     _ = tokio::try_join!(up, down);
 }
 
@@ -66,6 +69,7 @@ async fn one_way(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     mut gate: Gate,
+    way: Way,
 ) -> io::Result<()> {
     let mut buffer = vec![0; CHUNK];
     loop {
@@ -83,10 +87,54 @@ async fn one_way(
         if read == 0 {
             return to.shutdown().await;
         }
+        let (passed, then) = way.snip(&buffer[..read]);
         tokio::select! {
             biased;
             () = gate.dropped() => return Err(io::ErrorKind::ConnectionAborted.into()),
-            wrote = to.write_all(&buffer[..read]) => wrote?,
+            wrote = to.write_all(&buffer[..passed]) => wrote?,
+        }
+        match then {
+            Then::GoOn => {}
+            Then::Drop => return Err(io::ErrorKind::ConnectionAborted.into()),
+            Then::Hold => gate.dropped().await,
+        }
+    }
+}
+
+/// Which way bytes go, and what may cut them off.
+enum Way {
+    /// From the client.
+    Up(Arc<Shared>, Allowance),
+    /// From the server.
+    Down(Allowance),
+}
+
+/// What follows a piece.
+enum Then {
+    GoOn,
+    Drop,
+    Hold,
+}
+
+impl Way {
+    /// How many bytes of a piece pass, and what follows.
+    fn snip(&self, piece: &[u8]) -> (usize, Then) {
+        match self {
+            Self::Up(shared, allowance) => {
+                match shared.snipper().and_then(|snipper| snipper.choose(piece)) {
+                    None => (piece.len(), Then::GoOn),
+                    Some(Snip::Drop(bytes)) => (bytes.min(piece.len()), Then::Drop),
+                    Some(Snip::Hold(bytes)) => (bytes.min(piece.len()), Then::Hold),
+                    Some(Snip::Answer(bytes)) => {
+                        allowance.limit(bytes);
+                        (piece.len(), Then::GoOn)
+                    }
+                }
+            }
+            Self::Down(allowance) => {
+                let passed = allowance.take(piece.len());
+                (passed, if passed < piece.len() { Then::Drop } else { Then::GoOn })
+            }
         }
     }
 }
