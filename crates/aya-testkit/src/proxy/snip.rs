@@ -10,7 +10,9 @@ use std::{
 
 /// Looks at each piece of what a client says, and tells whether and where its connection is cut.
 #[derive(Clone)]
-pub struct Snipper(Arc<dyn Fn(&[u8]) -> Option<Snip> + Send + Sync>);
+pub struct Snipper(Arc<Choose>);
+
+type Choose = dyn Fn(&[u8]) -> Option<Snip> + Send + Sync;
 
 impl Snipper {
     /// Asks `choose` about each piece, as it arrives, of every connection.
