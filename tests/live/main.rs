@@ -24,4 +24,5 @@ mod sources;
 mod statements;
 mod support;
 mod transactions;
+mod unlogged;
 mod writers;

@@ -5,6 +5,10 @@ use clap::ValueEnum;
 /// One kind of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(crate) enum Fault {
+    /// Connections are cut at a byte of COMMIT or of its answer, and the server lives.
+    AtCommit,
+    /// The same, and then `kill -9` and a promotion.
+    AtCommitThenPromoted,
     /// What the clients say is lost from one moment on, COMMIT or what comes ahead of it.
     Unheard,
     /// The clients are cut off at one moment, and the server lives.
@@ -32,13 +36,15 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Promoted,
         Self::CrashRestart,
+        Self::AtCommit,
         Self::PromotedTwice,
         Self::CutInWait,
         Self::PromotedBeside,
         Self::BackendCrash,
+        Self::AtCommitThenPromoted,
         Self::Unheard,
         Self::TerminatedThenPromoted,
         Self::Terminated,
@@ -49,11 +55,13 @@ impl Fault {
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
+            Self::AtCommit => "connections cut at a byte of COMMIT",
+            Self::AtCommitThenPromoted => "cut there, then a promotion",
             Self::Unheard => "what clients say is lost",
             Self::Cut => "clients cut off at a random moment",
             Self::CutInWait => "clients cut off in the wait for the standby",
             Self::Terminated => "sessions terminated in that wait",
-            Self::TerminatedThenPromoted => "the same, then a promotion",
+            Self::TerminatedThenPromoted => "terminated there, then a promotion",
             Self::BackendCrash => "kill -9 of one session",
             Self::CrashRestart => "kill -9 and a restart",
             Self::Shutdown => "fast shutdown and a restart",
@@ -67,12 +75,14 @@ impl Fault {
     /// Whether another server leads in the end.
     pub(crate) const fn promotes(self) -> bool {
         match self {
-            Self::TerminatedThenPromoted
+            Self::AtCommitThenPromoted
+            | Self::TerminatedThenPromoted
             | Self::ShutdownThenPromoted
             | Self::Promoted
             | Self::PromotedBeside
             | Self::PromotedTwice => true,
-            Self::Unheard
+            Self::AtCommit
+            | Self::Unheard
             | Self::Cut
             | Self::CutInWait
             | Self::Terminated

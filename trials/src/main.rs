@@ -22,6 +22,7 @@ mod registrar;
 mod report;
 mod round;
 mod servers;
+mod snips;
 mod stage;
 mod tally;
 mod truth;

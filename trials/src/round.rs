@@ -8,11 +8,13 @@ use aya_db::{Cluster, Error};
 use aya_testkit::{sql, until};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
+use tracing::debug;
 
 use crate::Resolution;
 use crate::dice::Dice;
 use crate::fault::Fault;
 use crate::servers::SOON;
+use crate::snips::at_commit;
 use crate::stage::{Second, Stage, UnderWay};
 use crate::truth::{Found, Said, Successor, contradiction, table};
 use crate::work::{Number, Work};
@@ -101,7 +103,10 @@ fn judged(plan: Plan, work: &Work, answer: Option<&Result<(), Error>>, rows: &[i
         )
     });
     let unknown = error.filter(|_| said == Some(Said::Unknown));
-    let why_unknown = unknown.map(|error| format!("{:?}: {}", error.kind(), error.reason()));
+    let why_unknown = unknown.map(|error| {
+        debug!(round = plan.number, ?work, %error, "the outcome of a transaction is unknown");
+        format!("{:?}: {}", error.kind(), error.reason())
+    });
     Trial { fault: plan.fault, said, why_unknown, found, reused: false, wrong }
 }
 
@@ -133,6 +138,9 @@ impl Crews {
         warm_up(&replayed, plan.trials).await?;
         if is_stalled_from_the_start(plan.fault, dice) {
             stage.line()?.black_hole();
+        }
+        if matches!(plan.fault, Fault::AtCommit | Fault::AtCommitThenPromoted) {
+            stage.leader.postgres.proxy().snip(Some(at_commit(dice.clone())));
         }
         let mut tasks = Vec::new();
         for id in plan.first..plan.first + i64::try_from(plan.trials)? {
@@ -228,6 +236,18 @@ async fn strike(stage: &mut Stage, fault: Fault, dice: &mut Dice) -> Result<()> 
     let under_way = dice.pick(&[UnderWay::Lost, UnderWay::Arrives]);
     let clients = stage.leader.postgres.proxy();
     match fault {
+        Fault::AtCommit => {
+            sleep(dice.pause(40)).await;
+            clients.snip(None);
+            // Those that were held would wait for ever: their server lives.
+            clients.drop_connections();
+            stage.line()?.heal();
+        }
+        Fault::AtCommitThenPromoted => {
+            clients.snip(None);
+            stage.leader.postgres.kill()?;
+            stage.promote(under_way, dice).await?;
+        }
         Fault::Unheard => {
             clients.half_open();
             sleep(dice.pause(30)).await;

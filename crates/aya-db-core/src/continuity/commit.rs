@@ -32,7 +32,7 @@ pub struct Xid(pub u64);
 pub struct CommitMark {
     /// Its top-level number.
     pub xid: Xid,
-    /// `pg_current_wal_insert_lsn()`, taken after the transaction wrote to the log.
+    /// A place in the log behind a record of the transaction, and ahead of its commit.
     pub lsn: Lsn,
     /// The timeline it was written on.
     pub timeline: Timeline,

@@ -19,10 +19,13 @@ use crate::link::Link;
 use crate::server_sql::{incarnation, timeline_written};
 use crate::talk::Talk;
 
-/// Notes the transaction it runs in. The number is there only once the transaction has written, and then
-/// the place in the log lies behind what it wrote.
-pub(crate) const MARK: &str = "select pg_catalog.pg_current_xact_id_if_assigned()::text, \
-    pg_catalog.pg_current_wal_insert_lsn()::text";
+/// Notes the transaction it runs in, once that has a number, and leaves a record of it in the log: what it
+/// has written so far may have left none (temporary and unlogged tables). The place is behind that record.
+///
+/// The record is a message that nobody but logical decoding reads, and is part of the transaction.
+pub(crate) const MARK: &str = "select number::text, case when number is not null \
+        then pg_catalog.pg_logical_emit_message(true, 'aya_db'::text, ''::text) end::text \
+    from (select pg_catalog.pg_current_xact_id_if_assigned() as number offset 0) as mine";
 
 /// What is the same for all marks of a connection; nothing on a standby, or where a function may not be
 /// called, since an error of [`MARK`] would take the transaction with it.
@@ -35,6 +38,12 @@ pub(crate) const LIFE: &str = concat!(
         or not pg_catalog.has_function_privilege( \
             'pg_catalog.pg_current_wal_insert_lsn()', 'execute') \
         or not pg_catalog.has_function_privilege('pg_catalog.pg_walfile_name(pg_lsn)', 'execute') \
+        or not coalesce( \
+            pg_catalog.has_function_privilege(pg_catalog.to_regprocedure( \
+                'pg_catalog.pg_logical_emit_message(boolean,text,text,boolean)'), 'execute'), \
+            pg_catalog.has_function_privilege(pg_catalog.to_regprocedure( \
+                'pg_catalog.pg_logical_emit_message(boolean,text,text)'), 'execute'), \
+            false) \
         as r offset 0) as role"
 );
 
