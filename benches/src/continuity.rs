@@ -1,18 +1,18 @@
-//! What it costs that transactions survive: the same INSERT transaction by aya-db with nothing of it, with
-//! the record for a replay, and with each way to resolve a commit, in turn.
+//! What it costs that transactions survive: the same INSERT transaction by tokio-postgres, by aya-db with
+//! nothing of it, and by aya-db with the record for a replay or a way to resolve commits, in turn.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use aya_db::{COMMIT_LEDGER_SQL, Cluster};
+use aya_db::COMMIT_LEDGER_SQL;
 use serde::Serialize;
 use tokio::task::JoinSet;
 
 use aya_testkit::{Postgres, sql};
 
-use crate::driver::{INSERT, NewRow, TABLE};
+use crate::driver::{Aya, Deadpool, Driver, NewRow, TABLE};
 use crate::figures::median;
-use crate::statements::{Plan, conninfo};
+use crate::statements::{Plan, SMALLEST_POOL, conninfo};
 
 /// What a handle is asked to see to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -65,10 +65,15 @@ pub struct Cost {
     pub care: Care,
     /// How many tasks ran transactions.
     pub tasks: usize,
-    /// The median time of a transaction without it, by the throughput.
+    /// The median time of a transaction of tokio-postgres with deadpool-postgres, by the throughput.
     pub plain_micros: f64,
-    /// The median, over pairs of neighbouring rounds, of how much longer one takes, in parts of a hundred.
+    /// The same of aya-db without any care.
+    pub careless_micros: f64,
+    /// The median, over the rounds, of how much longer one takes than with tokio-postgres, in parts of a
+    /// hundred.
     pub added_percent: f64,
+    /// The same, than with aya-db without any care.
+    pub added_to_careless_percent: f64,
 }
 
 /// Compares on `server`, past its proxy.
@@ -81,46 +86,58 @@ pub async fn compare(server: &Postgres, plan: &Plan) -> Result<Vec<Cost>> {
     sql(&conninfo, COMMIT_LEDGER_SQL).await?;
     let mut costs = Vec::new();
     for &tasks in &plan.tasks {
-        let open = async |parameters: &str| {
-            let more = format!("target_session_attrs=read-write pool_max_size={}", tasks.max(16));
-            Cluster::connect(&format!("{conninfo} {more} {parameters}")).await
-        };
-        let plain = open("transaction_replay=off commit_resolution=off").await?;
+        let size = tasks.max(SMALLEST_POOL);
+        let plain = Deadpool::open(&conninfo, size).await?;
+        let open = async |parameters| Aya::open(&format!("{conninfo} {parameters}"), size).await;
+        let careless = open("transaction_replay=off commit_resolution=off").await?;
         for care in Care::ALL {
             let careful = open(care.parameters()).await?;
             let mut rounds = Vec::new();
             for number in 0..=plan.rounds {
                 sql(&conninfo, "truncate bench_row").await?;
-                let (a, b) = if number % 2 == 0 {
-                    let first = round(&plain, tasks, plan.round).await?;
-                    (first, round(&careful, tasks, plan.round).await?)
-                } else {
-                    let first = round(&careful, tasks, plan.round).await?;
-                    (round(&plain, tasks, plan.round).await?, first)
-                };
+                let mut round = [0.0; 3];
+                // Each of them is first, second and last in turn.
+                for which in (0..3).map(|step| (number + step) % 3) {
+                    round[which] = match which {
+                        0 => time(&plain, tasks, plan.round).await?,
+                        1 => time(&careless, tasks, plan.round).await?,
+                        _ => time(&careful, tasks, plan.round).await?,
+                    };
+                }
                 // The first round opens the connections.
                 if number > 0 {
-                    rounds.push((a, b));
+                    rounds.push(round);
                 }
             }
-            let added = rounds.iter().map(|(plain, careful)| (careful / plain - 1.0) * 100.0);
-            costs.push(Cost {
-                care,
-                tasks,
-                plain_micros: median(rounds.iter().map(|(plain, _)| *plain).collect()),
-                added_percent: median(added.collect()),
-            });
+            costs.push(Cost::of(care, tasks, &rounds));
         }
     }
     Ok(costs)
 }
 
+impl Cost {
+    fn of(care: Care, tasks: usize, rounds: &[[f64; 3]]) -> Self {
+        let middle =
+            |figure: &dyn Fn(&[f64; 3]) -> f64| median(rounds.iter().map(figure).collect());
+        Self {
+            care,
+            tasks,
+            plain_micros: middle(&|[plain, _, _]| *plain),
+            careless_micros: middle(&|[_, careless, _]| *careless),
+            added_percent: middle(&|[plain, _, careful]| (careful / plain - 1.0) * 100.0),
+            added_to_careless_percent: middle(&|[_, careless, careful]| {
+                (careful / careless - 1.0) * 100.0
+            }),
+        }
+    }
+}
+
 /// Microseconds a transaction, by the throughput of all tasks together.
-async fn round(cluster: &Cluster, tasks: usize, time: Duration) -> Result<f64> {
+async fn time(driver: &impl Driver, tasks: usize, time: Duration) -> Result<f64> {
     let began = Instant::now();
     let mut running = JoinSet::new();
     for _ in 0..tasks {
-        running.spawn(transactions(cluster.clone(), began + time));
+        running.spawn(transactions(driver.clone(), began + time));
     }
     let mut count = 0_u32;
     while let Some(done) = running.join_next().await {
@@ -130,13 +147,11 @@ async fn round(cluster: &Cluster, tasks: usize, time: Duration) -> Result<f64> {
     Ok(began.elapsed().as_secs_f64() * 1e6 / f64::from(count))
 }
 
-async fn transactions(cluster: Cluster, until: Instant) -> Result<u32> {
-    let NewRow { id, kind, name, price, is_open } = NewRow::new(1);
+async fn transactions(driver: impl Driver, until: Instant) -> Result<u32> {
+    let row = NewRow::new(1);
     let mut count = 0;
     while Instant::now() < until {
-        let transaction = cluster.begin().await?;
-        transaction.execute(INSERT, &[&id, &kind, &name, &price, &is_open]).await?;
-        transaction.commit().await?;
+        driver.transact(&row).await?;
         count += 1;
     }
     Ok(count)

@@ -216,7 +216,7 @@ fn cpu() -> Result<Duration> {
 }
 
 /// deadpool's and aya-db's pools are no smaller, however few the tasks.
-const SMALLEST_POOL: usize = 16;
+pub(crate) const SMALLEST_POOL: usize = 16;
 
 /// Room for more than a round brings, so that no task pays for growth.
 const LATENCIES: usize = 1 << 14;

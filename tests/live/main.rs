@@ -11,6 +11,7 @@ mod fates;
 mod first_host;
 mod hold;
 mod listen;
+mod opening;
 mod partition;
 mod passwords;
 mod pool;

@@ -29,6 +29,13 @@ impl Driver for Aya {
         Ok(self.0.execute(INSERT, &[id, kind, name, price, is_open]).await?)
     }
 
+    async fn transact(&self, row: &NewRow) -> Result<()> {
+        let NewRow { id, kind, name, price, is_open } = row;
+        let transaction = self.0.begin().await?;
+        transaction.execute(INSERT, &[id, kind, name, price, is_open]).await?;
+        Ok(transaction.commit().await?)
+    }
+
     async fn fill(&self, count: usize) -> Result<()> {
         let mut open = Vec::with_capacity(count);
         for _ in 0..count {

@@ -31,6 +31,15 @@ impl Driver for Deadpool {
         Ok(client.execute(&statement, &[id, kind, name, price, is_open]).await?)
     }
 
+    async fn transact(&self, row: &NewRow) -> Result<()> {
+        let NewRow { id, kind, name, price, is_open } = row;
+        let mut client = self.0.get().await?;
+        let transaction = client.transaction().await?;
+        let statement = transaction.prepare_cached(INSERT).await?;
+        transaction.execute(&statement, &[id, kind, name, price, is_open]).await?;
+        Ok(transaction.commit().await?)
+    }
+
     async fn fill(&self, count: usize) -> Result<()> {
         let mut open = Vec::with_capacity(count);
         for _ in 0..count {

@@ -21,6 +21,9 @@ pub trait Driver: Clone + Send + Sync + 'static {
     /// Runs [`INSERT`] on a pooled connection.
     fn insert(&self, row: &NewRow) -> impl Future<Output = Result<u64>> + Send;
 
+    /// Runs [`INSERT`] in a transaction of its own, begun and committed by the program.
+    fn transact(&self, row: &NewRow) -> impl Future<Output = Result<()>> + Send;
+
     /// Opens `count` connections, runs [`SELECT`] on each, and leaves them idle in the pool.
     fn fill(&self, count: usize) -> impl Future<Output = Result<()>> + Send;
 }

@@ -45,6 +45,7 @@ mod link;
 mod listen;
 mod metrics;
 mod monitor;
+mod opening;
 mod options;
 #[cfg(feature = "sql-parser")]
 mod plain_selects;

@@ -3,7 +3,6 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use futures_util::join;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, SimpleQueryMessage};
 
@@ -17,6 +16,7 @@ use crate::doubt::{Doubt, Resolution};
 use crate::execute::{Attempting, Work};
 use crate::failed::Failed;
 use crate::link::Link;
+use crate::opening::{Lone, Opening};
 use crate::options::CallOptions;
 use crate::pool::Pooled;
 use crate::sql::Prepared;
@@ -184,14 +184,9 @@ impl<'a, W: Wanted> Statement<'a, W> {
         }
         let doubt = Doubt::default();
         let rider = (way == Way::Lsn).then_some(&doubt);
-        let inside = Talk { block: Block::Open, rider, ..*talk };
-        let begin = Talk { canceller: None, ..inside };
-        let asked = async {
-            let begun = Box::pin(begin.begin("begin"));
-            let (begun, answer) = join!(begun, self.wanted.ask(&inside, self.sql));
-            begun.and(answer)
-        };
-        match asked.await {
+        let opening = Opening::new("begin", Lone::Serves);
+        let inside = Talk { block: Block::Open, rider, opening: Some(&opening), ..*talk };
+        match self.wanted.ask(&inside, self.sql).await {
             Ok(answer) => {
                 commit(self.core, &inside, &doubt, way, Did::Write).await.map(|()| answer)
             }

@@ -19,6 +19,7 @@ use crate::doubt::{Doubt, MARK, NOTE};
 use crate::failed::Failed;
 use crate::failure::{cause_of, server_error, sync_rep_notice};
 use crate::link::{End, Link, Mark, Severed};
+use crate::opening::{Lone, Opening};
 
 /// Whether a statement stands alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +41,8 @@ pub(crate) struct Talk<'a> {
     pub(crate) canceller: Option<&'a Canceller>,
     /// Where the mark that rides along with each statement is kept, if one is to.
     pub(crate) rider: Option<&'a Doubt>,
+    /// The BEGIN that the next step takes along, if it still waits.
+    pub(crate) opening: Option<&'a Opening>,
 }
 
 /// What is sent together with COMMIT, ahead of it.
@@ -73,7 +76,16 @@ impl<'a> Talk<'a> {
         safety: Safety,
         until: Option<Instant>,
     ) -> Self {
-        Self { link, block: Block::None, safety, until, session, canceller: None, rider: None }
+        Self {
+            link,
+            block: Block::None,
+            safety,
+            until,
+            session,
+            canceller: None,
+            rider: None,
+            opening: None,
+        }
     }
 }
 
@@ -308,6 +320,69 @@ impl Talk<'_> {
     }
 
     async fn step<T>(
+        &self,
+        phase: impl FnOnce() -> Phase,
+        proof: Proof,
+        work: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, Failed> {
+        match self.opening {
+            Some(opening) if opening.waits() => {
+                Box::pin(self.open_with(opening, phase, proof, work)).await
+            }
+            Some(_) | None => self.take_step(phase, proof, work).await,
+        }
+    }
+
+    /// A step, and BEGIN ahead of it in the same round trip; where somebody may cancel the step, in one of
+    /// its own.
+    async fn open_with<T>(
+        &self,
+        opening: &Opening,
+        phase: impl FnOnce() -> Phase,
+        proof: Proof,
+        work: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, Failed> {
+        let Some(begin) = opening.take() else {
+            return self.take_step(phase, proof, work).await;
+        };
+        // The time limit asks for no cancellation of what stands alone, as this does for now.
+        let alone = Talk { block: Block::None, canceller: None, opening: None, ..*self };
+        if self.canceller.is_some() {
+            alone.begin(begin).await?;
+            return self.take_step(phase, proof, work).await;
+        }
+        let refused = OnceLock::new();
+        let together = async {
+            match join!(self.link.client().batch_execute(begin), work) {
+                (Ok(()), answered) => answered,
+                (Err(error), Ok(answer)) => {
+                    let _ = refused.set(Some(error));
+                    Ok(answer)
+                }
+                (Err(error), Err(_)) => {
+                    let _ = refused.set(None);
+                    Err(error)
+                }
+            }
+        };
+        let phase = phase();
+        let failed_in = || if refused.get().is_some() { Phase::Begin } else { phase };
+        let answer = alone.take_step(failed_in, proof, together).await?;
+        match (refused.into_inner().flatten(), phase) {
+            (None, _) => Ok(answer),
+            (Some(_), _) if opening.lone() == Lone::Serves => Ok(answer),
+            (Some(error), Phase::Prepare(_)) => {
+                Err(self.failed(Phase::Begin, Sent::Yes, error).await)
+            }
+            (Some(error), _) => {
+                let phase = Phase::Statement(InTransaction::No);
+                let facts = Facts::new(phase, Sent::Yes, Cause::Answered);
+                Err(Failed::new(facts.with_safety(self.safety)).on(self.link).because(error))
+            }
+        }
+    }
+
+    async fn take_step<T>(
         &self,
         phase: impl FnOnce() -> Phase,
         proof: Proof,

@@ -23,6 +23,7 @@ use crate::doubt::{Doubt, Left};
 use crate::error::{Attempt, Error};
 use crate::execute::{Attempting, cure};
 use crate::failed::Failed;
+use crate::opening::{Lone, Opening};
 use crate::options::CallOptions;
 use crate::pool::Pooled;
 use crate::session::Seat;
@@ -43,6 +44,8 @@ pub(crate) struct Shared {
 pub(crate) struct Open {
     /// `None` once it is lost for good.
     pub(super) link: Option<Pooled>,
+    /// Its BEGIN, which goes out with its first statement.
+    opening: Opening,
     pub(super) record: Record,
     doubt: Doubt,
     way: Way,
@@ -63,10 +66,12 @@ impl Open {
     /// Gives the connection back to the session, unless the transaction is still open on it.
     fn go_home(&mut self) {
         let Some(mut seat) = self.home.take() else { return };
-        let idle = |link: &Pooled| {
-            TransactionStatus::from_byte(link.state().status()) == Some(TransactionStatus::Idle)
-        };
-        seat.link = self.link.take().filter(|link| link.state().end().is_none() && idle(link));
+        seat.link = if self.is_idle() { self.link.take() } else { None };
+    }
+
+    /// Whether its connection lives, and no transaction is open on it.
+    fn is_idle(&self) -> bool {
+        self.link.as_ref().is_some_and(|link| link.state().end().is_none() && has_no_block(link))
     }
 }
 
@@ -89,7 +94,7 @@ pub(super) enum State {
 }
 
 impl Shared {
-    /// Sends BEGIN. A failure brings the connection back.
+    /// Begins: BEGIN goes out with the first statement. A failure brings the connection back.
     pub(crate) async fn start(
         core: &Arc<Core>,
         options: &CallOptions,
@@ -97,12 +102,7 @@ impl Shared {
         attempt: &Attempting<'_>,
     ) -> Result<Transaction, Failed> {
         let alone = Talk::alone(&link, &core.session, options.safety, attempt.run_until);
-        let begun = async {
-            let way = Way::for_transaction(core, &alone).await?;
-            let talk = Talk { block: Block::Open, ..alone };
-            talk.begin(&options.transaction.begin()).await.map(|()| way)
-        };
-        let way = match begun.await {
+        let way = match Way::for_transaction(core, &alone).await {
             Ok(way) => way,
             Err(failed) => return Err(failed.with_link(link)),
         };
@@ -113,8 +113,9 @@ impl Shared {
         };
         let node = link.node().clone();
         let (doubt, did) = (Doubt::default(), Did::Read);
+        let opening = Opening::new(options.transaction.begin(), Lone::Fails);
         let link = Some(link);
-        let open = Open { link, record, doubt, way, did, home: None, changed: None };
+        let open = Open { link, opening, record, doubt, way, did, home: None, changed: None };
         Ok(Transaction(Arc::new(Self {
             core: Arc::clone(core),
             options: options.clone(),
@@ -207,9 +208,16 @@ impl Shared {
         if rides {
             open.did = Did::Write;
         }
+        let opens = open.opening.waits();
         let Some(inside) = self.inside(open, rides) else { return Err(self.gone()) };
         match ask.run(&inside).await {
             Err(failed) if self.is_cured(&failed) => Box::pin(self.replay(open, ask, failed)).await,
+            Err(failed) if opens && open.is_idle() => {
+                // It was never begun, and what follows would stand alone.
+                self.standing().state = State::Lost;
+                open.link = None;
+                Err(failed)
+            }
             answered => answered,
         }
     }
@@ -222,8 +230,7 @@ impl Shared {
     pub(super) fn inside<'a>(&'a self, open: &'a Open, rides: bool) -> Option<Inside<'a>> {
         let link = open.link.as_ref()?;
         // A statement may have ended the transaction; what follows stands alone.
-        let ended =
-            TransactionStatus::from_byte(link.state().status()) == Some(TransactionStatus::Idle);
+        let ended = has_no_block(link) && !open.opening.waits();
         let talk = Talk {
             link,
             block: if ended { Block::None } else { Block::Open },
@@ -232,6 +239,7 @@ impl Shared {
             session: &self.core.session,
             canceller: self.options.canceller.as_ref(),
             rider: (rides && open.way == Way::Lsn).then_some(&open.doubt),
+            opening: Some(&open.opening),
         };
         Some(Inside { core: &self.core, talk, doubt: &open.doubt, way: open.way, did: open.did })
     }
@@ -243,7 +251,10 @@ impl Shared {
         ask: &A,
         failed: Failed,
     ) -> Result<A::Answer, Failed> {
-        if !open.record.is_kept() {
+        // One whose BEGIN was never answered is begun again also where it is not to be replayed.
+        let never_began = failed.facts().phase == Phase::Begin
+            && open.record.refusal() == Some(&Refusal::SwitchedOff);
+        if !open.record.is_kept() && !never_began {
             return Err(self.give_up(open, failed));
         }
         let Some(link) = open.link.take() else { return Err(failed) };
@@ -266,6 +277,7 @@ impl Shared {
                 match outcome {
                     Outcome::Stands(answer) => {
                         (open.link, open.doubt, open.way) = (Some(link), doubt, way);
+                        open.opening.take();
                         answer
                     }
                     Outcome::Diverged(failed) => {
@@ -320,6 +332,10 @@ impl Shared {
     /// Commits, and finds out what became of it if the answer is lost.
     pub(super) async fn commit(&self, open: &mut Open) -> Result<(), Failed> {
         self.standing().state = State::Ended;
+        if open.opening.waits() {
+            open.go_home();
+            return Ok(());
+        }
         let committed = Box::pin(self.run(open, "commit", &Commit)).await;
         Box::pin(self.leave(open)).await;
         committed
@@ -327,7 +343,9 @@ impl Shared {
 
     pub(super) async fn rollback(&self, open: &mut Open) {
         self.standing().state = State::Ended;
-        if let Some(inside) = self.inside(open, false) {
+        if let Some(inside) = self.inside(open, false)
+            && !open.opening.waits()
+        {
             inside.talk.undo().await;
         }
         Box::pin(self.leave(open)).await;
@@ -388,6 +406,10 @@ impl Shared {
         let facts = Facts::new(Phase::Statement(InTransaction::Yes), Sent::Yes, Cause::NotReplayed);
         Failed::new(facts.with_safety(self.options.safety)).at(&self.node()).because(Gone)
     }
+}
+
+fn has_no_block(link: &Pooled) -> bool {
+    TransactionStatus::from_byte(link.state().status()) == Some(TransactionStatus::Idle)
 }
 
 /// The end of the transaction.
