@@ -12,7 +12,7 @@ use aya_testkit::{Postgres, sql};
 
 use crate::driver::{Aya, Deadpool, Driver, NewRow, TABLE};
 use crate::figures::median;
-use crate::statements::{Plan, SMALLEST_POOL, conninfo};
+use crate::statements::{Plan, SMALLEST_POOL, conninfo, conninfo_at};
 
 /// What a handle is asked to see to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -58,9 +58,27 @@ impl Care {
     }
 }
 
+/// How the server is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Path {
+    /// On the loopback interface: both processors are busy, and all that counts is their time.
+    Loopback,
+    /// Over a way that takes time, as between two machines.
+    Network,
+}
+
+impl Path {
+    const ALL: [Self; 2] = [Self::Loopback, Self::Network];
+}
+
 /// What a care costs with a number of tasks.
 #[derive(Debug, Clone, Serialize)]
 pub struct Cost {
+    /// The way to the server.
+    pub path: Path,
+    /// How long a statement takes on it that costs nothing.
+    pub round_trip_micros: f64,
     /// The care.
     pub care: Care,
     /// How many tasks ran transactions.
@@ -76,25 +94,39 @@ pub struct Cost {
     pub added_to_careless_percent: f64,
 }
 
-/// Compares on `server`, past its proxy.
+/// Compares on `server`.
 ///
 /// # Errors
 /// When a statement fails.
 pub async fn compare(server: &Postgres, plan: &Plan) -> Result<Vec<Cost>> {
-    let conninfo = conninfo(server)?;
-    sql(&conninfo, TABLE).await?;
-    sql(&conninfo, COMMIT_LEDGER_SQL).await?;
+    let direct = conninfo(server)?;
+    sql(&direct, TABLE).await?;
+    sql(&direct, COMMIT_LEDGER_SQL).await?;
+    server.proxy().delay(DELAY);
     let mut costs = Vec::new();
+    for path in Path::ALL {
+        let conninfo = match path {
+            Path::Loopback => direct.clone(),
+            Path::Network => conninfo_at(server, server.client_address())?,
+        };
+        costs.extend(compare_over(path, &conninfo, &direct, plan).await?);
+    }
+    Ok(costs)
+}
+
+async fn compare_over(path: Path, conninfo: &str, direct: &str, plan: &Plan) -> Result<Vec<Cost>> {
+    let mut costs = Vec::new();
+    let round_trip = round_trip(&Deadpool::open(conninfo, 1).await?).await?;
     for &tasks in &plan.tasks {
         let size = tasks.max(SMALLEST_POOL);
-        let plain = Deadpool::open(&conninfo, size).await?;
+        let plain = Deadpool::open(conninfo, size).await?;
         let open = async |parameters| Aya::open(&format!("{conninfo} {parameters}"), size).await;
         let careless = open("transaction_replay=off commit_resolution=off").await?;
         for care in Care::ALL {
             let careful = open(care.parameters()).await?;
             let mut rounds = Vec::new();
             for number in 0..=plan.rounds {
-                sql(&conninfo, "truncate bench_row").await?;
+                sql(direct, "truncate bench_row").await?;
                 let mut round = [0.0; 3];
                 // Each of them is first, second and last in turn.
                 for which in (0..3).map(|step| (number + step) % 3) {
@@ -109,17 +141,24 @@ pub async fn compare(server: &Postgres, plan: &Plan) -> Result<Vec<Cost>> {
                     rounds.push(round);
                 }
             }
-            costs.push(Cost::of(care, tasks, &rounds));
+            costs.push(Cost::of((path, round_trip), care, tasks, &rounds));
         }
     }
     Ok(costs)
 }
 
 impl Cost {
-    fn of(care: Care, tasks: usize, rounds: &[[f64; 3]]) -> Self {
+    fn of(
+        (path, round_trip_micros): (Path, f64),
+        care: Care,
+        tasks: usize,
+        rounds: &[[f64; 3]],
+    ) -> Self {
         let middle =
             |figure: &dyn Fn(&[f64; 3]) -> f64| median(rounds.iter().map(figure).collect());
         Self {
+            path,
+            round_trip_micros,
             care,
             tasks,
             plain_micros: middle(&|[plain, _, _]| *plain),
@@ -130,6 +169,17 @@ impl Cost {
             }),
         }
     }
+}
+
+/// The median time of a statement that costs nothing, in microseconds.
+async fn round_trip(driver: &impl Driver) -> Result<f64> {
+    let mut times = Vec::new();
+    for _ in 0..50 {
+        let began = Instant::now();
+        driver.select().await?;
+        times.push(began.elapsed().as_secs_f64() * 1e6);
+    }
+    Ok(median(times))
 }
 
 /// Microseconds a transaction, by the throughput of all tasks together.
@@ -156,3 +206,6 @@ async fn transactions(driver: impl Driver, until: Instant) -> Result<u32> {
     }
     Ok(count)
 }
+
+/// By how much the way over the network is made longer in each direction, at least.
+const DELAY: Duration = Duration::from_micros(500);

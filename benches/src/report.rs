@@ -97,14 +97,15 @@ impl Report {
     fn write_continuity(&self, out: &mut String) -> std::fmt::Result {
         writeln!(
             out,
-            "\n| a transaction of one `INSERT`, with | tasks | tokio-postgres | without | added to either | \
-             limit |\n| --- | --- | --- | --- | --- | --- |"
+            "\n| a transaction of one `INSERT`, with | round trip | tasks | tokio-postgres | without | \
+             added to either | limit |\n| --- | --- | --- | --- | --- | --- | --- |"
         )?;
         for it in &self.continuity {
             let (name, limit) = (it.care.name(), it.care.limit());
             writeln!(
                 out,
-                "| {name} | {} | {:.0} µs | {:.0} µs | {:.1} / {:.1} % | {limit} % |",
+                "| {name} | {:.2} ms | {} | {:.0} µs | {:.0} µs | {:.1} / {:.1} % | {limit} % |",
+                it.round_trip_micros / 1e3,
                 it.tasks,
                 it.plain_micros,
                 it.careless_micros,

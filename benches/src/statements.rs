@@ -1,6 +1,7 @@
 //! Pooled statements: rounds of one driver and of the other, in turn, so that whatever else the
 //! machine does meets both.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -130,8 +131,16 @@ async fn repeat_with<D: Driver>(conninfo: &str, count: usize) -> Result<()> {
 /// # Errors
 /// When the server has no account.
 pub fn conninfo(server: &Postgres) -> Result<String> {
+    conninfo_at(server, server.direct_address())
+}
+
+/// How to reach `server` at one of its addresses, without asking for TLS first.
+///
+/// # Errors
+/// When the server has no account.
+pub fn conninfo_at(server: &Postgres, address: SocketAddr) -> Result<String> {
     let account = server.accounts().first().context("the server has no account")?;
-    Ok(format!("{} sslmode=disable", account.conninfo(server.direct_address())))
+    Ok(format!("{} sslmode=disable", account.conninfo(address)))
 }
 
 #[derive(Debug, Clone, Copy)]
