@@ -18,7 +18,7 @@ async fn live_both_drivers_run_both_statements_and_are_reported() {
     report.statements = statements::compare(&server, &plan).await.expect("a comparison");
     assert_eq!(report.statements.len(), 4);
     report.continuity = continuity::compare(&server, &plan).await.expect("the costs");
-    assert_eq!(report.continuity.len(), 6);
+    assert_eq!(report.continuity.len(), 12);
     let markdown = report.markdown();
     assert_eq!(markdown.lines().filter(|line| line.ends_with(" µs |")).count(), 4, "{markdown}");
     assert!(report.json().expect("JSON").contains("\"throughput_ratio\""));

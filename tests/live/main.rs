@@ -17,6 +17,7 @@ mod passwords;
 mod pool;
 mod promotion;
 mod reads;
+mod reads_in_doubt;
 mod replay;
 mod replication;
 mod sessions;

@@ -202,6 +202,7 @@ async fn live_a_replay_that_gives_something_else_is_rolled_back_and_says_where()
     // Somebody else has changed what was read.
     let tx = cluster.begin().await?;
     tx.query("select n from t", &[]).await?;
+    tx.execute("insert into t values (3)", &[]).await?;
     beside(&server, "update t set n = 5").await?;
     server.proxy().drop_connections();
     let error = error_of("a commit", within(SOON, "the commit", tx.commit()).await?)?;

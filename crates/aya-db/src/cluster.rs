@@ -212,6 +212,7 @@ impl Cluster {
 
     /// Begins a transaction that the application ends itself, by [`Transaction::commit`] or
     /// [`Transaction::rollback`]. One that is lost before COMMIT is replayed; see [`Transaction`].
+    /// BEGIN goes out with the first statement, so `now()` is the time of that.
     ///
     /// # Errors
     /// Those of [`Cluster::query`].

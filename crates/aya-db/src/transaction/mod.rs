@@ -10,6 +10,7 @@
 mod ask;
 mod closure;
 mod copying;
+mod reading;
 mod replay;
 mod shared;
 
@@ -196,8 +197,9 @@ fn may_write(sql: &str) -> bool {
     !is_plain_read(sql) && !tokens(sql).next().is_some_and(|first| first.is_any(&SETTING))
 }
 
-/// First words of statements that write nothing.
-const SETTING: [&str; 10] = [
+/// First words of statements that write nothing themselves.
+const SETTING: [&str; 11] = [
+    "commit",
     "savepoint",
     "release",
     "rollback",

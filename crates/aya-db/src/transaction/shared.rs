@@ -33,7 +33,7 @@ use crate::talk::{Block, Talk};
 pub(crate) struct Shared {
     pub(super) core: Arc<Core>,
     pub(super) options: CallOptions,
-    run_until: Option<Instant>,
+    pub(super) run_until: Option<Instant>,
     before: Vec<Attempt>,
     /// One statement runs at a time.
     pub(super) open: Arc<tokio::sync::Mutex<Open>>,
@@ -49,7 +49,7 @@ pub(crate) struct Open {
     pub(super) record: Record,
     doubt: Doubt,
     way: Way,
-    did: Did,
+    pub(super) did: Did,
     /// The session that it belongs to, if it does.
     pub(super) home: Option<OwnedMutexGuard<Seat>>,
     /// A statement that may have changed the session.
@@ -336,7 +336,12 @@ impl Shared {
             open.go_home();
             return Ok(());
         }
-        let committed = Box::pin(self.run(open, "commit", &Commit)).await;
+        let committed = match Box::pin(self.run(open, "commit", &Commit)).await {
+            Err(failed) if self.may_read_again(open, &failed) => {
+                Box::pin(self.read_again(open, failed)).await
+            }
+            committed => committed,
+        };
         Box::pin(self.leave(open)).await;
         committed
     }
@@ -413,7 +418,7 @@ fn has_no_block(link: &Pooled) -> bool {
 }
 
 /// The end of the transaction.
-struct Commit;
+pub(super) struct Commit;
 
 impl Ask for Commit {
     type Answer = ();
