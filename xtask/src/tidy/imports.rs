@@ -25,6 +25,7 @@ fn is_allowed(package: &Package, on: &str, kind: Kind) -> bool {
     match package.name.as_str() {
         "aya-db-core" => false,
         "aya-dcs" | "xtask" => on == "aya-db-core",
+        "aya-pgwire" => on == "aya-db-core",
         "aya-db" => matches!(on, "aya-dcs" | "aya-db-core"),
         "aya-testkit" => on != "aya-db-python",
         _ => true,

@@ -1,0 +1,9 @@
+//! Bytes to messages and back: what is not in the `postgres-protocol` crate, or not as bytes.
+
+mod incoming;
+mod outgoing;
+mod reader;
+
+pub(crate) use self::incoming::{Frame, Incoming};
+pub(crate) use self::outgoing::Outgoing;
+pub(crate) use self::reader::Reader;

@@ -1,0 +1,1 @@
+//! Scripted bytes, whole and cut.
