@@ -10,8 +10,7 @@ use tokio_postgres::error::DbError;
 
 use aya_db_core::SqlState;
 use aya_db_core::failure::{Cause, ClientFault, ServerError, Severity, SyncRepNotice, TlsFault};
-
-use crate::tls::TlsError;
+use aya_tls::TlsError;
 
 /// What a tokio-postgres error says of the attempt.
 pub(crate) fn cause_of(error: &tokio_postgres::Error) -> Cause {

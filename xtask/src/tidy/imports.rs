@@ -24,9 +24,9 @@ fn is_allowed(package: &Package, on: &str, kind: Kind) -> bool {
     }
     match package.name.as_str() {
         "aya-db-core" => false,
-        "aya-dcs" | "xtask" => on == "aya-db-core",
-        "aya-pgwire" => on == "aya-db-core",
-        "aya-db" => matches!(on, "aya-dcs" | "aya-db-core"),
+        "aya-dcs" | "aya-tls" | "xtask" => on == "aya-db-core",
+        "aya-pgwire" => matches!(on, "aya-tls" | "aya-db-core"),
+        "aya-db" => matches!(on, "aya-dcs" | "aya-tls" | "aya-db-core"),
         "aya-testkit" => on != "aya-db-python",
         _ => true,
     }

@@ -12,9 +12,9 @@ use tokio::net::UnixStream;
 use tokio::net::{TcpStream, lookup_host};
 
 use aya_db_core::conninfo::{HostSpec, SocketSettings};
+use aya_tls::TlsAttempt;
 
 use super::transport::Transport;
-use crate::tls::TlsAttempt;
 
 /// One place to dial.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,10 +7,10 @@ use std::time::Duration;
 use aya_db_core::NodeId;
 use aya_db_core::failure::{Cause, ConnectStage, Facts, Phase, Sent};
 use aya_db_core::observation::Unreachable;
+use aya_tls::TlsError;
 
 use crate::failure::{cause_of, tls_cause};
 use crate::link::ForbiddenAuthentication;
-use crate::tls::TlsError;
 
 /// One failed attempt to open a connection.
 #[derive(Debug)]

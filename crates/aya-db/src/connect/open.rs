@@ -8,13 +8,14 @@ use tokio::time::{Instant, timeout_at};
 use aya_db_core::SqlState;
 use aya_db_core::conninfo::{HostSpec, LoadBalanceHosts};
 use aya_db_core::failure::ConnectStage;
+use aya_tls::{TlsAttempt, attempts};
 
 use super::authenticate::{Label, authenticate};
 use super::dial::{Address, Dialled, dial, resolve};
 use super::failure::{ConnectCause, ConnectFailure};
 use super::session::Session;
 use crate::link::Link;
-use crate::tls::{TlsAttempt, attempts, negotiate};
+use crate::tls::negotiate;
 
 /// What failed, and how far it had come.
 type Step<T> = Result<T, (ConnectStage, ConnectCause)>;

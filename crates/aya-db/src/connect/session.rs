@@ -5,9 +5,10 @@ use std::time::Duration;
 use tokio_postgres::{Config, config};
 
 use aya_db_core::conninfo::{ChannelBinding, ConnInfo, HostSpec};
+use aya_tls::{TlsContext, TlsError};
 
 use crate::discovery::{SourceSettings, read_settings};
-use crate::tls::{Established, TlsContext, TlsError};
+use crate::tls::Established;
 
 /// How long an address may take that `connect_timeout=0` gives no limit of its own: the deadline
 /// of the whole call ends it.

@@ -1,23 +1,18 @@
 //! From a fresh connection to one that is encrypted, or known to stay plain.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use aya_db_core::conninfo::{SslMode, SslNegotiation};
-use rustls::pki_types::ServerName;
-use rustls::{CertificateError, Error};
+use aya_db_core::conninfo::SslNegotiation;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::attempt::TlsAttempt;
-use super::binding;
-use super::context::{ALPN, TlsContext};
-use super::error::TlsError;
-use super::names::NameMismatch;
+use aya_tls::{
+    Handshake, SSL_REQUEST, SslAnswer, TlsAttempt, TlsContext, TlsError, tls_server_end_point,
+};
 
 /// Agrees with the server on how `stream`, fresh and without a byte on it, is secured.
 ///
@@ -42,93 +37,36 @@ where
     }
     if context.negotiation() == SslNegotiation::Postgres {
         match ask(&mut stream, server_name).await? {
-            Answer::Yes => {}
-            Answer::No if attempt == TlsAttempt::Offered => return Ok(Negotiated::Plain(stream)),
-            Answer::No => {
+            SslAnswer::Yes => {}
+            SslAnswer::No if attempt == TlsAttempt::Offered => {
+                return Ok(Negotiated::Plain(stream));
+            }
+            SslAnswer::No => {
                 let host = server_name.to_owned();
                 return Err(TlsError::NotSupported { host, mode: context.mode() });
             }
         }
     }
-    let (config, asked) = context.client_config()?;
-    let name = name_for(server_name, context)?;
-    let stream = TlsConnector::from(config)
-        .connect(name, stream)
+    let handshake = Handshake::new(context, server_name)?;
+    let stream = TlsConnector::from(Arc::clone(handshake.config()))
+        .connect(handshake.name().clone(), stream)
         .await
-        .map_err(|error| explain(error, server_name, context))?;
-    let (_, session) = stream.get_ref();
-    if context.negotiation() == SslNegotiation::Direct && session.alpn_protocol() != Some(ALPN) {
-        return Err(TlsError::NoAlpn { host: server_name.to_owned() });
-    }
-    if asked.is_some_and(|asked| !asked.load(Ordering::Relaxed)) {
-        let reason = "the server did not ask for one that this key can sign for";
-        return Err(TlsError::CertNotUsed { host: server_name.to_owned(), reason });
-    }
+        .map_err(|error| handshake.explain_io(error))?;
+    handshake.check(stream.get_ref().1)?;
     Ok(Negotiated::Tls(Box::new(stream)))
 }
 
-enum Answer {
-    Yes,
-    No,
-}
-
-/// Sends `SSLRequest` and reads the one byte that answers it (PostgreSQL documentation,
-/// "Message Flow", "SSL Session Encryption").
-async fn ask<S>(stream: &mut S, host: &str) -> Result<Answer, TlsError>
+/// Sends `SSLRequest` and reads the one byte that answers it.
+async fn ask<S>(stream: &mut S, host: &str) -> Result<SslAnswer, TlsError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let broken = |during| move |source| TlsError::Io { during, host: host.to_owned(), source };
     stream.write_all(&SSL_REQUEST).await.map_err(broken("ask for TLS"))?;
     stream.flush().await.map_err(broken("ask for TLS"))?;
-    // Room for more than the answer: a server has nothing to add to it before we go on, so
-    // whatever comes along was put there by somebody else (CVE-2021-23222).
     let mut answer = [0; 16];
     let length = stream.read(&mut answer).await.map_err(broken("read the answer about TLS"))?;
-    let host = || host.to_owned();
-    match answer[..length] {
-        [] => Err(TlsError::Io {
-            during: "read the answer about TLS",
-            host: host(),
-            source: io::ErrorKind::UnexpectedEof.into(),
-        }),
-        [b'S'] => Ok(Answer::Yes),
-        [b'N'] => Ok(Answer::No),
-        [b'S' | b'N', ..] => Err(TlsError::BytesAhead { host: host() }),
-        // Its text is not shown: before the handshake it may be anybody's (CVE-2024-10977).
-        [b'E', ..] => Err(TlsError::ServerError { host: host() }),
-        [byte, ..] => Err(TlsError::NotPostgres { host: host(), byte }),
-    }
-}
-
-/// The name to send and to check. A host that can be neither is no obstacle where neither
-/// happens.
-fn name_for(host: &str, context: &TlsContext) -> Result<ServerName<'static>, TlsError> {
-    match ServerName::try_from(host.to_owned()) {
-        Ok(name) => Ok(name),
-        Err(_) if context.mode() == SslMode::VerifyFull => {
-            Err(TlsError::HostName { host: host.to_owned() })
-        }
-        // No name is sent with an address.
-        Err(_) => Ok(ServerName::IpAddress(IpAddr::V4(Ipv4Addr::UNSPECIFIED).into())),
-    }
-}
-
-fn explain(error: io::Error, host: &str, context: &TlsContext) -> TlsError {
-    let host = host.to_owned();
-    let found = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()).cloned();
-    if let Some(Error::InvalidCertificate(CertificateError::Other(other))) = &found
-        && let Some(mismatch) = other.0.downcast_ref::<NameMismatch>()
-    {
-        return TlsError::WrongName { host, source: mismatch.clone() };
-    }
-    match found {
-        Some(source @ (Error::InvalidCertificate(_) | Error::InvalidCertRevocationList(_))) => {
-            TlsError::Certificate { host, roots: context.origin(), source }
-        }
-        Some(source) => TlsError::Handshake { host, source },
-        None => TlsError::Io { during: "shake hands over TLS", host, source: error },
-    }
+    SslAnswer::read(&answer[..length], host)
 }
 
 /// A connection on which the startup message can be sent.
@@ -160,7 +98,7 @@ impl<S> Negotiated<S> {
             Self::Plain(_) => None,
             Self::Tls(stream) => {
                 let (_, session) = stream.get_ref();
-                session.peer_certificates()?.first().and_then(binding::tls_server_end_point)
+                session.peer_certificates()?.first().and_then(tls_server_end_point)
             }
         }
     }
@@ -223,6 +161,3 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Negotiated<S> {
         }
     }
 }
-
-/// Length 8, and the code 1234.5679 in place of a protocol version.
-const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];

@@ -5,7 +5,9 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use tokio::io::{AsyncReadExt, duplex};
 
-use super::super::{Established, binding};
+use aya_tls::tls_server_end_point;
+
+use super::super::Established;
 use super::authority::Authority;
 
 #[tokio::test]
@@ -37,7 +39,7 @@ fn the_channel_binding_takes_the_hash_of_the_signature() {
         let params = rcgen::CertificateParams::new(["db.test".to_owned()]).unwrap();
         let certificate = params.self_signed(&key).unwrap();
         let expected = hash.map(|hash| digest(hash, certificate.der()).as_ref().to_vec());
-        assert_eq!(binding::tls_server_end_point(certificate.der()), expected, "{algorithm:?}");
+        assert_eq!(tls_server_end_point(certificate.der()), expected, "{algorithm:?}");
     }
     // What was signed with RSA: plain by SHA-1, plain by SHA-512, PSS by SHA-384.
     let fixtures = [
@@ -48,10 +50,10 @@ fn the_channel_binding_takes_the_hash_of_the_signature() {
     for (pem, hash) in fixtures {
         let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
         let expected = digest(hash, &certificate).as_ref().to_vec();
-        assert_eq!(binding::tls_server_end_point(&certificate), Some(expected));
+        assert_eq!(tls_server_end_point(&certificate), Some(expected));
     }
     let key = rcgen::KeyPair::generate().unwrap();
     let signed = Authority::new().sign_key(&["db.test"], "x", &key);
     let certificate = CertificateDer::from_pem_slice(signed.cert.as_bytes()).unwrap();
-    assert_eq!(binding::tls_server_end_point(&certificate).map(|digest| digest.len()), Some(32));
+    assert_eq!(tls_server_end_point(&certificate).map(|digest| digest.len()), Some(32));
 }

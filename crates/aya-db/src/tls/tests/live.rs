@@ -12,7 +12,9 @@ use tokio::net::TcpStream;
 use tokio_postgres::config::ChannelBinding;
 use tokio_postgres::{Client, Config, SimpleQueryMessage};
 
-use super::super::{Established, TlsContext, attempts, negotiate};
+use aya_tls::{TlsContext, attempts};
+
+use super::super::{Established, negotiate};
 use super::authority::{Authority, Folder, Pair};
 use super::peer::told;
 

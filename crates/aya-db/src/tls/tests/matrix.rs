@@ -3,7 +3,8 @@
 use rcgen::date_time_ymd;
 use rustls::version::{TLS12, TLS13};
 
-use super::super::{TlsAttempt, attempts};
+use aya_tls::{TlsAttempt, attempts};
+
 use super::authority::{Authority, Folder, Pair, self_signed};
 use super::peer::{Peer, context, meet, told};
 use aya_db_core::conninfo::SslMode;

@@ -15,7 +15,9 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::super::{Negotiated, TlsAttempt, TlsContext, TlsError, attempts, negotiate};
+use aya_tls::{TlsAttempt, TlsContext, TlsError, attempts};
+
+use super::super::{Negotiated, negotiate};
 use super::authority::Pair;
 
 /// What the server is like.

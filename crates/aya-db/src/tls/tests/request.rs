@@ -2,7 +2,9 @@
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
-use super::super::{Negotiated, TlsAttempt, TlsError, negotiate};
+use aya_tls::{TlsAttempt, TlsError};
+
+use super::super::{Negotiated, negotiate};
 use super::authority::{Authority, Folder};
 use super::peer::{Peer, context, meet, told};
 

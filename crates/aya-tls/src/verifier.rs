@@ -12,16 +12,16 @@ use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, Uni
 use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, SignatureScheme};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::chain;
-use super::error::TlsError;
-use super::names::check_name;
-use super::signature::verify_by_key;
-use super::trust::Trust;
+use crate::chain;
+use crate::error::TlsError;
+use crate::names::check_name;
+use crate::signature::verify_by_key;
+use crate::trust::Trust;
 
 /// Checks the chain, the name, both or neither. That the server holds the certificate's key is
 /// checked always: the channel binding of SCRAM rests on it.
 #[derive(Debug)]
-pub(super) struct Verifier {
+pub(crate) struct Verifier {
     chain: Option<Chain>,
     name: NameCheck,
     algorithms: WebPkiSupportedAlgorithms,
@@ -42,7 +42,7 @@ enum NameCheck {
 
 impl Verifier {
     /// Checks against `trust`, or nothing without it.
-    pub(super) fn new(
+    pub(crate) fn new(
         mode: SslMode,
         trust: Option<Trust>,
         provider: &Arc<CryptoProvider>,
@@ -60,7 +60,7 @@ impl Verifier {
     }
 
     /// What certificates are checked against, for errors.
-    pub(super) fn origin(&self) -> String {
+    pub(crate) fn origin(&self) -> String {
         match &self.chain {
             Some(chain) => chain.trust.origin.clone(),
             None => "no authorities".to_owned(),

@@ -4,7 +4,7 @@ use aya_db_core::conninfo::SslMode;
 
 /// One way to open a connection. Each attempt needs a connection of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum TlsAttempt {
+pub enum TlsAttempt {
     /// No TLS, and not a word about it.
     Plain,
     /// Asks for TLS and goes on without it, on the same connection, if the server has none.
@@ -19,7 +19,7 @@ pub(crate) enum TlsAttempt {
 ///
 /// `allow` goes on to the second attempt when the server rejects the first, `prefer` also when
 /// the handshake fails.
-pub(crate) fn attempts(mode: SslMode) -> &'static [TlsAttempt] {
+pub fn attempts(mode: SslMode) -> &'static [TlsAttempt] {
     match mode {
         SslMode::Disable => &[TlsAttempt::Plain],
         SslMode::Allow => &[TlsAttempt::Plain, TlsAttempt::Required],

@@ -15,11 +15,11 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use aya_db_core::conninfo::{FileChoice, Secret, SslCertMode, TlsSettings};
 
-use super::error::TlsError;
-use super::trust::is_absent;
+use crate::error::TlsError;
+use crate::trust::is_absent;
 
 /// Reads the certificate and its key, if there is one to send.
-pub(super) fn load_client_key(
+pub(crate) fn load_client_key(
     settings: &TlsSettings,
     provider: &CryptoProvider,
 ) -> Result<Option<Arc<CertifiedKey>>, TlsError> {
@@ -146,14 +146,14 @@ fn access_is_narrow(owner: u32, mode: u32) -> bool {
 
 /// Sends the certificate and remembers whether it was asked for.
 #[derive(Debug)]
-pub(super) struct Presenter {
+pub(crate) struct Presenter {
     key: Arc<CertifiedKey>,
     asked: Arc<AtomicBool>,
 }
 
 impl Presenter {
     /// For one connection, with the flag that becomes true when the server asks.
-    pub(super) fn new(key: Arc<CertifiedKey>, asked: Arc<AtomicBool>) -> Self {
+    pub(crate) fn new(key: Arc<CertifiedKey>, asked: Arc<AtomicBool>) -> Self {
         Self { key, asked }
     }
 }

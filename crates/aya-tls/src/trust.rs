@@ -9,23 +9,23 @@ use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
 
-use super::error::TlsError;
+use crate::error::TlsError;
 
 /// What a server's certificate is checked against.
 #[derive(Debug)]
-pub(super) struct Trust {
+pub(crate) struct Trust {
     /// The authorities.
-    pub(super) roots: RootCertStore,
+    pub(crate) roots: RootCertStore,
     /// The certificates as they stand in the file; none for those of the system.
-    pub(super) certificates: Vec<CertificateDer<'static>>,
+    pub(crate) certificates: Vec<CertificateDer<'static>>,
     /// The lists of revoked certificates.
-    pub(super) crls: Vec<CertificateRevocationListDer<'static>>,
+    pub(crate) crls: Vec<CertificateRevocationListDer<'static>>,
     /// Where the authorities come from, for errors.
-    pub(super) origin: String,
+    pub(crate) origin: String,
 }
 
 /// Reads what `settings` name, or `None` if certificates are not checked.
-pub(super) fn load_trust(settings: &TlsSettings) -> Result<Option<Trust>, TlsError> {
+pub(crate) fn load_trust(settings: &TlsSettings) -> Result<Option<Trust>, TlsError> {
     if settings.mode < SslMode::Require {
         return Ok(None);
     }
@@ -62,7 +62,7 @@ pub(super) fn load_trust(settings: &TlsSettings) -> Result<Option<Trust>, TlsErr
 }
 
 /// Whether `error` means that a file nobody named does not exist.
-pub(super) fn is_absent(choice: &FileChoice, error: &Error) -> bool {
+pub(crate) fn is_absent(choice: &FileChoice, error: &Error) -> bool {
     matches!(choice, FileChoice::IfPresent(_))
         && matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }

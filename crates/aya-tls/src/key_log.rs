@@ -8,17 +8,17 @@ use std::sync::Mutex;
 
 use rustls::KeyLog;
 
-use super::error::TlsError;
+use crate::error::TlsError;
 
 /// Appends to a file in the NSS key log format.
 #[derive(Debug)]
-pub(super) struct KeyLogFile {
+pub(crate) struct KeyLogFile {
     file: Mutex<File>,
 }
 
 impl KeyLogFile {
     /// Opens `path` to append to; a new file is readable by its owner alone.
-    pub(super) fn open(path: &Path) -> Result<Self, TlsError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, TlsError> {
         let mut options = OpenOptions::new();
         options.create(true).append(true);
         #[cfg(unix)]

@@ -10,11 +10,11 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::{CertificateError, Error};
 use x509_parser::prelude::{ASN1Time, FromDer, X509Certificate, X509Version};
 
-use super::signature::{key_algorithm, strip_sequence};
-use super::trust::Trust;
+use crate::signature::{key_algorithm, strip_sequence};
+use crate::trust::Trust;
 
 /// Whether `certificate` is one of the two; `None` if it is for webpki to judge.
-pub(super) fn judge(
+pub(crate) fn judge(
     certificate: &CertificateDer<'_>,
     trust: &Trust,
     now: UnixTime,

@@ -11,7 +11,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::x509::SubjectPublicKeyInfo;
 
 /// Checks a TLS 1.2 signature by the key of `certificate`, whatever its version.
-pub(super) fn verify_by_key(
+pub(crate) fn verify_by_key(
     message: &[u8],
     certificate: &CertificateDer<'_>,
     signed: &DigitallySignedStruct,
@@ -35,13 +35,13 @@ pub(super) fn verify_by_key(
 
 /// The content of the `AlgorithmIdentifier` in `key`, without its own tag and length: the form
 /// in which algorithms name themselves.
-pub(super) fn key_algorithm<'a>(key: &SubjectPublicKeyInfo<'a>) -> &'a [u8] {
+pub(crate) fn key_algorithm<'a>(key: &SubjectPublicKeyInfo<'a>) -> &'a [u8] {
     // SubjectPublicKeyInfo ::= SEQUENCE { algorithm AlgorithmIdentifier, BIT STRING }
     strip_sequence(key.raw).and_then(|(inner, _)| strip_sequence(inner)).map_or(&[], |(id, _)| id)
 }
 
 /// The content of the sequence at the front of `der`, and what follows it.
-pub(super) fn strip_sequence(der: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(crate) fn strip_sequence(der: &[u8]) -> Option<(&[u8], &[u8])> {
     let (&tag, rest) = der.split_first()?;
     let (&first, rest) = rest.split_first()?;
     if tag != 0x30 {

@@ -11,11 +11,11 @@ use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 /// The certificate is made out to others.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct NameMismatch {
+pub struct NameMismatch {
     /// The host that was asked for.
-    pub(crate) host: String,
+    pub host: String,
     /// The names that the certificate carries, in its order.
-    pub(crate) names: Vec<String>,
+    pub names: Vec<String>,
 }
 
 impl fmt::Display for NameMismatch {
@@ -41,7 +41,7 @@ impl std::error::Error for NameMismatch {}
 ///
 /// # Errors
 /// [`NameMismatch`] with every name found. A certificate that cannot be read has none.
-pub(super) fn check_name(certificate: &CertificateDer<'_>, host: &str) -> Result<(), NameMismatch> {
+pub(crate) fn check_name(certificate: &CertificateDer<'_>, host: &str) -> Result<(), NameMismatch> {
     let mismatch = |names| NameMismatch { host: host.to_owned(), names };
     let Ok((_, certificate)) = X509Certificate::from_der(certificate) else {
         return Err(mismatch(Vec::new()));

@@ -14,22 +14,22 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, SupportedProtocolVersion};
 
-use super::client_key::{Presenter, load_client_key};
-use super::error::TlsError;
-use super::key_log::KeyLogFile;
-use super::trust::load_trust;
-use super::verifier::Verifier;
+use crate::client_key::{Presenter, load_client_key};
+use crate::error::TlsError;
+use crate::key_log::KeyLogFile;
+use crate::trust::load_trust;
+use crate::verifier::Verifier;
 
 /// Certificates, keys and rules, read once. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct TlsContext {
+pub struct TlsContext {
     mode: SslMode,
     negotiation: SslNegotiation,
-    handshake: Option<Handshake>,
+    handshake: Option<Rules>,
 }
 
 #[derive(Clone)]
-struct Handshake {
+struct Rules {
     config: Arc<ClientConfig>,
     /// The key to present, if the server has to ask for it.
     demanded: Option<Arc<CertifiedKey>>,
@@ -42,24 +42,25 @@ impl TlsContext {
     ///
     /// # Errors
     /// If a file cannot be read or used, or the mode needs a root certificate and there is none.
-    pub(crate) fn load(settings: &TlsSettings) -> Result<Self, TlsError> {
+    pub fn load(settings: &TlsSettings) -> Result<Self, TlsError> {
         let handshake = match settings.mode {
             SslMode::Disable => None,
             SslMode::Allow
             | SslMode::Prefer
             | SslMode::Require
             | SslMode::VerifyCa
-            | SslMode::VerifyFull => Some(Handshake::load(settings)?),
+            | SslMode::VerifyFull => Some(Rules::load(settings)?),
         };
         Ok(Self { mode: settings.mode, negotiation: settings.negotiation, handshake })
     }
 
     /// The mode it was made for.
-    pub(crate) const fn mode(&self) -> SslMode {
+    pub const fn mode(&self) -> SslMode {
         self.mode
     }
 
-    pub(super) const fn negotiation(&self) -> SslNegotiation {
+    /// How TLS begins.
+    pub const fn negotiation(&self) -> SslNegotiation {
         self.negotiation
     }
 
@@ -68,7 +69,7 @@ impl TlsContext {
     ///
     /// # Errors
     /// If TLS is disabled.
-    pub(super) fn client_config(
+    pub(crate) fn client_config(
         &self,
     ) -> Result<(Arc<ClientConfig>, Option<Arc<AtomicBool>>), TlsError> {
         let Some(handshake) = &self.handshake else {
@@ -85,12 +86,12 @@ impl TlsContext {
     }
 
     /// What certificates are checked against, for errors.
-    pub(super) fn origin(&self) -> String {
+    pub(crate) fn origin(&self) -> String {
         self.handshake.as_ref().map_or("nothing", |handshake| &handshake.origin).to_owned()
     }
 }
 
-impl Handshake {
+impl Rules {
     fn load(settings: &TlsSettings) -> Result<Self, TlsError> {
         let provider = Arc::new(ring::default_provider());
         let verifier = Verifier::new(settings.mode, load_trust(settings)?, &provider)?;
@@ -145,7 +146,7 @@ fn versions(settings: &TlsSettings) -> &'static [&'static SupportedProtocolVersi
 }
 
 /// The name under which PostgreSQL 17 and later is reached without asking first.
-pub(super) const ALPN: &[u8] = b"postgresql";
+pub(crate) const ALPN: &[u8] = b"postgresql";
 
 const BOTH: &[&SupportedProtocolVersion] = &[&TLS13, &TLS12];
 const ONLY_TLS12: &[&SupportedProtocolVersion] = &[&TLS12];

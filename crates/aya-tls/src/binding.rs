@@ -10,7 +10,7 @@ use x509_parser::signature_algorithm::SignatureAlgorithm;
 ///
 /// `None` if the signature has no hash of its own (Ed25519), for which the RFC defines nothing
 /// and PostgreSQL refuses channel binding, or one that ring lacks (SHA-224).
-pub(super) fn tls_server_end_point(certificate: &CertificateDer<'_>) -> Option<Vec<u8>> {
+pub fn tls_server_end_point(certificate: &CertificateDer<'_>) -> Option<Vec<u8>> {
     let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
     let oid = match SignatureAlgorithm::try_from(&parsed.signature_algorithm).ok() {
         Some(SignatureAlgorithm::RSASSA_PSS(parameters)) => {

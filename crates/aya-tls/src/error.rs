@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use aya_db_core::conninfo::SslMode;
 
-use super::names::NameMismatch;
+use crate::names::NameMismatch;
 
 /// Why TLS could not be set up or agreed on. None of these shows a secret.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub(crate) enum TlsError {
+pub enum TlsError {
     /// A file could not be read.
     #[error("read {what} \"{path}\"", path = path.display())]
     File {
@@ -143,18 +143,18 @@ pub(crate) enum TlsError {
 }
 
 impl TlsError {
-    pub(super) fn file(what: &'static str, path: &Path, source: io::Error) -> Self {
+    pub(crate) fn file(what: &'static str, path: &Path, source: io::Error) -> Self {
         Self::File { what, path: path.to_owned(), source }
     }
 
-    pub(super) fn content(what: &'static str, path: &Path, reason: impl Into<String>) -> Self {
+    pub(crate) fn content(what: &'static str, path: &Path, reason: impl Into<String>) -> Self {
         Self::Content { what, path: path.to_owned(), reason: reason.into() }
     }
 
-    /// Whether the next of the [`attempts`](super::attempts) may fare better: `true` if the
+    /// Whether the next of the [`attempts`](crate::attempts) may fare better: `true` if the
     /// handshake itself failed. An answer that no PostgreSQL server gives, a broken connection
     /// and bad settings stay what they are.
-    pub(crate) fn next_attempt_may_help(&self) -> bool {
+    pub fn next_attempt_may_help(&self) -> bool {
         match self {
             Self::NotSupported { .. }
             | Self::WrongName { .. }
@@ -176,7 +176,7 @@ impl TlsError {
 }
 
 /// The mode as the connection string spells it.
-pub(super) fn mode_name(mode: SslMode) -> &'static str {
+pub(crate) fn mode_name(mode: SslMode) -> &'static str {
     match mode {
         SslMode::Disable => "disable",
         SslMode::Allow => "allow",
