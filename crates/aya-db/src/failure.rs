@@ -9,8 +9,7 @@ use std::io;
 use tokio_postgres::error::DbError;
 
 use aya_db_core::SqlState;
-use aya_db_core::failure::{Cause, ClientFault, ServerError, Severity, SyncRepNotice, TlsFault};
-use aya_tls::TlsError;
+use aya_db_core::failure::{Cause, ClientFault, ServerError, Severity, SyncRepNotice};
 
 /// What a tokio-postgres error says of the attempt.
 pub(crate) fn cause_of(error: &tokio_postgres::Error) -> Cause {
@@ -56,18 +55,4 @@ pub(crate) fn sync_rep_notice<'a>(
     notices.into_iter().find_map(|notice| {
         SyncRepNotice::read(SqlState::from_code(notice.code().code())?, notice.routine())
     })
-}
-
-/// What a failed TLS negotiation says of the attempt.
-pub(crate) fn tls_cause(error: &TlsError) -> Cause {
-    match error {
-        TlsError::Io { .. } => Cause::ConnectionLost,
-        TlsError::NotPostgres { .. } => Cause::Protocol,
-        TlsError::NotSupported { .. } => Cause::Tls(TlsFault::NotOffered),
-        TlsError::WrongName { .. }
-        | TlsError::Certificate { .. }
-        | TlsError::NoRootCertificate { .. }
-        | TlsError::CertNotUsed { .. } => Cause::Tls(TlsFault::Certificate),
-        _ => Cause::Tls(TlsFault::Handshake),
-    }
 }

@@ -52,20 +52,72 @@
 //! Queries may be sent ahead of the answers to earlier ones: call [`Session::query`] several
 //! times, and take events until as many [`Event::Ready`] have come.
 //!
+//! # The connection
+//!
+//! On Unix, [`connect`] makes a [`Connection`]: a session on a socket, with TLS by rustls if
+//! asked. Its calls that may block take a [`Wait`], in which they spend all their time;
+//! [`Poller`] is one with `poll(2)`, a deadline, and a question to its caller whenever a signal
+//! comes in.
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//!
+//! use aya_db_core::conninfo::{ConnInfo, FixedSurroundings};
+//! use aya_pgwire::{Answer, Event, Poller, Stop, Target, connect};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let info = ConnInfo::parse("host=db1,db2 user=app", &FixedSurroundings::default())?;
+//! let mut wait = Poller::new();
+//! let mut connection = connect(Arc::new(Target::new(info)?), &mut wait)?;
+//! connection.session_mut().query(b"begin")?; // sent together with the next
+//! connection.session_mut().query(b"select 1; select 2")?;
+//! let mut tables = Vec::new();
+//! let stop = connection.run(&mut wait, &mut |event| match event {
+//!     Event::Answer(Answer::Table(table)) => tables.push(table),
+//!     Event::Answer(Answer::Error(error)) => eprintln!("{error}"),
+//!     _ => {}
+//! })?;
+//! assert!(matches!(stop, Stop::Ready(_)));
+//! connection.close();
+//! # Ok(()) }
+//! ```
+//!
+//! The same without waiting: [`Connecting::poll`] while the connection is made,
+//! [`Connection::poll_event`] afterwards; both say what the file descriptor has to be ready for.
+//! [`Canceller`] cancels from another thread. Dropping a connection closes its socket and sends
+//! nothing, so a child process may drop what it inherits; [`Connection::close`] says goodbye.
+//!
+//! Errors say what libpq would, since programs look for its words, and carry the facts that
+//! `aya_db_core::failure` classifies. Whether a byte of a message may have left is told by
+//! [`Session::queued_in_all`] from before it was queued and [`Session::sent_in_all`] later.
+//!
 //! Whatever bytes a server sends, they end in an event, in the wish for more bytes, or in a
 //! [`SessionError`]; a length that is merely claimed takes no memory.
 
 mod answer;
 mod codec;
+#[cfg(unix)]
+mod connect;
 mod protocol_error;
 mod session;
+#[cfg(unix)]
+mod transport;
 
 pub use self::answer::{
     Answer, Cells, Column, CommandTag, CopyData, CopyShape, Field, Format, Row, Rows,
     ServerMessage, Table,
 };
+#[cfg(unix)]
+pub use self::connect::{
+    Address, AttemptCause, AttemptFailure, CancelError, Canceller, ConnectEnd, ConnectError,
+    Connecting, Progress, Server, Target, connect,
+};
 pub use self::protocol_error::{ProtocolError, UsageError};
 pub use self::session::{
     CancelKey, Event, LoginError, Notification, Parameter, ProtocolVersion, Session, SessionError,
     Startup, TransactionStatus,
+};
+#[cfg(unix)]
+pub use self::transport::{
+    Connection, ConnectionError, Interest, Interrupted, Polled, Poller, Readiness, Stop, Wait,
 };

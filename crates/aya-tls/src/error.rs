@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use aya_db_core::conninfo::SslMode;
+use aya_db_core::failure::{Cause, TlsFault};
 
 use crate::names::NameMismatch;
 
@@ -149,6 +150,20 @@ impl TlsError {
 
     pub(crate) fn content(what: &'static str, path: &Path, reason: impl Into<String>) -> Self {
         Self::Content { what, path: path.to_owned(), reason: reason.into() }
+    }
+
+    /// What went wrong, in the words of the classification of failures.
+    pub const fn cause(&self) -> Cause {
+        match self {
+            Self::Io { .. } => Cause::ConnectionLost,
+            Self::NotPostgres { .. } => Cause::Protocol,
+            Self::NotSupported { .. } => Cause::Tls(TlsFault::NotOffered),
+            Self::WrongName { .. }
+            | Self::Certificate { .. }
+            | Self::NoRootCertificate { .. }
+            | Self::CertNotUsed { .. } => Cause::Tls(TlsFault::Certificate),
+            _ => Cause::Tls(TlsFault::Handshake),
+        }
     }
 
     /// Whether the next of the [`attempts`](crate::attempts) may fare better: `true` if the

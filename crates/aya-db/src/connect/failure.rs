@@ -9,7 +9,7 @@ use aya_db_core::failure::{Cause, ConnectStage, Facts, Phase, Sent};
 use aya_db_core::observation::Unreachable;
 use aya_tls::TlsError;
 
-use crate::failure::{cause_of, tls_cause};
+use crate::failure::cause_of;
 use crate::link::ForbiddenAuthentication;
 
 /// One failed attempt to open a connection.
@@ -57,7 +57,7 @@ impl ConnectFailure {
                 (_, io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) => Cause::Refused,
                 _ => Cause::ConnectionLost,
             },
-            ConnectCause::Tls(error) => tls_cause(error),
+            ConnectCause::Tls(error) => error.cause(),
             ConnectCause::Postgres(error) => cause_of(error),
             ConnectCause::ForbiddenAuthentication(_) | ConnectCause::WrongPeer(_) => {
                 Cause::Authentication

@@ -2,7 +2,9 @@
 
 mod column;
 mod copy;
+mod display_width;
 mod reply;
+mod report;
 mod rows;
 mod server_message;
 mod tag;

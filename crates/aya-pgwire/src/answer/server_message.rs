@@ -12,6 +12,7 @@ use crate::protocol_error::ProtocolError;
 /// An ErrorResponse or NoticeResponse: its fields as they came, in the client's encoding.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ServerMessage {
+    tag: u8,
     body: Box<[u8]>,
     fields: Box<[(u8, Range<usize>)]>,
 }
@@ -76,7 +77,7 @@ impl ServerMessage {
             fields.push((code, start..start + value.len()));
         }
         reader.end()?;
-        Ok(Self { body: body.into(), fields: fields.into() })
+        Ok(Self { tag, body: body.into(), fields: fields.into() })
     }
 
     /// The value of a field, if it came.
@@ -89,6 +90,11 @@ impl ServerMessage {
     /// Every field that came, by the byte that names it, also those that have no [`Field`].
     pub fn iter(&self) -> impl Iterator<Item = (u8, &[u8])> {
         self.fields.iter().map(|(code, place)| (*code, &self.body[place.clone()]))
+    }
+
+    /// Whether it is an error, and not a notice.
+    pub const fn is_error(&self) -> bool {
+        self.tag == b'E'
     }
 
     /// Its SQLSTATE, if it is one.

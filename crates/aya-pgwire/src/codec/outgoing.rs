@@ -26,6 +26,12 @@ impl Outgoing {
         }
     }
 
+    /// Forgets what has not been sent.
+    pub(crate) fn discard_unsent(&mut self) {
+        self.queued_in_all = self.sent_in_all();
+        (self.bytes, self.sent) = (Vec::new(), 0);
+    }
+
     /// How many bytes were ever queued.
     pub(crate) const fn queued_in_all(&self) -> u64 {
         self.queued_in_all

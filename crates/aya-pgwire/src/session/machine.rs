@@ -91,6 +91,11 @@ impl Session {
         self.outgoing.mark_sent(count);
     }
 
+    /// Forgets what has not been sent: nothing more can be.
+    pub(crate) fn discard_unsent(&mut self) {
+        self.outgoing.discard_unsent();
+    }
+
     /// What comes of the bytes that have been read; `None` if it takes more of them.
     ///
     /// # Errors
