@@ -97,5 +97,6 @@ pub use self::options::{CallOptions, IsolationLevel, TransactionOptions};
 pub use self::pool::PoolStatus;
 pub use self::session::Session;
 pub use self::sql::{Once, Prepared, Repeats, Sql, once};
+pub use self::surroundings::SystemSurroundings;
 pub use self::transaction::Transaction;
 pub use self::view::View;

@@ -6,9 +6,9 @@ use std::io;
 
 use aya_db_core::conninfo::{FileError, FileKind, FileText, Surroundings};
 
-/// Variables, files and the user of this process.
+/// Variables, files and the user of this process: what a connection string is completed from.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct SystemSurroundings;
+pub struct SystemSurroundings;
 
 impl Surroundings for SystemSurroundings {
     fn var(&self, name: &str) -> Option<String> {

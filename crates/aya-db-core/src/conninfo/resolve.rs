@@ -3,6 +3,7 @@
 use super::error::{ConnInfoError, ConnInfoErrorKind};
 use super::info::ConnInfo;
 use super::keyword::{Keyword, Support};
+use super::raw::is_no;
 use super::service;
 use super::settings::{Origin, Settings};
 use super::surroundings::Surroundings;
@@ -19,9 +20,17 @@ pub fn resolve(
     settings: &Settings,
     surroundings: &dyn Surroundings,
 ) -> Result<ConnInfo, ConnInfoError> {
-    let given = complete(settings, surroundings)?;
-    refuse_what_is_not_served(&given)?;
-    ConnInfo::from_settings(settings.clone(), &given, surroundings)
+    finish(settings, &complete(settings, surroundings)?, surroundings)
+}
+
+/// Gives `given`, the completed settings, their types.
+pub(super) fn finish(
+    settings: &Settings,
+    given: &Settings,
+    surroundings: &dyn Surroundings,
+) -> Result<ConnInfo, ConnInfoError> {
+    refuse_what_is_not_served(given)?;
+    ConnInfo::from_settings(settings.clone(), given, surroundings)
 }
 
 /// The values that hold where a connection string says nothing: those of the service, of the
@@ -39,7 +48,7 @@ pub fn defaults(surroundings: &dyn Surroundings) -> Result<Settings, ConnInfoErr
     Ok(settings)
 }
 
-fn complete(
+pub(super) fn complete(
     settings: &Settings,
     surroundings: &dyn Surroundings,
 ) -> Result<Settings, ConnInfoError> {
@@ -82,31 +91,38 @@ fn refuse_what_is_not_served(settings: &Settings) -> Result<(), ConnInfoError> {
             return Err(given.refused(reason));
         }
     }
-    protocol_versions(settings)
+    match protocol_versions(settings)? {
+        (Some(2), _) => match Given::find(settings, "min_protocol_version") {
+            Some(given) => Err(given.refused("protocol 3.0 is the one spoken")),
+            None => Ok(()),
+        },
+        _ => Ok(()),
+    }
 }
 
 fn asks_for_nothing(keyword: &Keyword, value: &str) -> bool {
     match keyword.name {
         "gssencmode" => matches!(value, "disable" | "prefer"),
-        "replication" => matches!(value, "0" | "false" | "off" | "no" | "f" | "n"),
+        "replication" => is_no(value),
         _ => keyword.default == Some(value),
     }
 }
 
-fn protocol_versions(settings: &Settings) -> Result<(), ConnInfoError> {
+/// The minor versions of the lowest and the highest protocol, where they are given.
+pub(super) fn protocol_versions(
+    settings: &Settings,
+) -> Result<(Option<u8>, Option<u8>), ConnInfoError> {
     let versions = [("3.0", 0), ("3.2", 2), ("latest", 2)];
     let version = |keyword| match Given::find(settings, keyword) {
         Some(given) => given.choice(&versions).map(|minor| Some((minor, given))),
         None => Ok(None),
     };
-    let (min, max) = (version("min_protocol_version")?, version("max_protocol_version")?);
-    match (min, max) {
+    match (version("min_protocol_version")?, version("max_protocol_version")?) {
         (Some((min, given)), Some((max, _))) if min > max => {
             let message = "min_protocol_version is above max_protocol_version".to_owned();
             Err(given.error(ConnInfoErrorKind::Conflict, message))
         }
-        (Some((2, given)), _) => Err(given.refused("protocol 3.0 is the one spoken")),
-        _ => Ok(()),
+        (min, max) => Ok((min.map(|(min, _)| min), max.map(|(max, _)| max))),
     }
 }
 

@@ -77,6 +77,11 @@ impl Settings {
         self.entries.extend(later.entries);
     }
 
+    /// Forgets the value of a parameter.
+    pub(super) fn remove(&mut self, keyword: &str) {
+        self.entries.remove(keyword);
+    }
+
     /// The value of a parameter, if it has one.
     pub fn get(&self, keyword: &str) -> Option<&str> {
         self.entries.get(keyword).map(|setting| setting.value.as_str())

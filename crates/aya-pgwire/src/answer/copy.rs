@@ -1,5 +1,7 @@
 //! The data of a COPY.
 
+use std::fmt;
+
 use super::column::Format;
 use crate::codec::Reader;
 use crate::protocol_error::ProtocolError;
@@ -33,7 +35,7 @@ impl CopyShape {
 ///
 /// In COPY TO STDOUT each message is one row; in replication each is one message of that
 /// protocol.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct CopyData {
     bytes: Vec<u8>,
     ends: Vec<usize>,
@@ -64,5 +66,12 @@ impl CopyData {
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
         starts.zip(&self.ends).map(|(start, end)| &self.bytes[start..*end])
+    }
+}
+
+/// Without the data: there may be much of it.
+impl fmt::Debug for CopyData {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CopyData({} messages, {} bytes)", self.len(), self.bytes.len())
     }
 }

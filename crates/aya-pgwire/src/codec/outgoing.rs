@@ -1,9 +1,11 @@
 //! The bytes that are to go to the server.
 
+use std::fmt;
+
 use crate::protocol_error::UsageError;
 
 /// Messages in the order in which they go, less what has gone.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Outgoing {
     bytes: Vec<u8>,
     sent: usize,
@@ -71,6 +73,13 @@ impl Outgoing {
             self.bytes.extend_from_slice(part);
             self.queued_in_all += part.len() as u64;
         }
+    }
+}
+
+/// Without the bytes: a password may be among them.
+impl fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Outgoing({} bytes)", self.unsent().len())
     }
 }
 

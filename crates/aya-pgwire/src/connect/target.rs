@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aya_db_core::conninfo::{ConnInfo, HostSpec};
+use aya_db_core::conninfo::{ConnInfo, HostSpec, RawSettings};
 use aya_tls::{TlsContext, TlsError};
 
 use crate::session::{ProtocolVersion, Startup};
@@ -13,7 +13,7 @@ pub struct Target {
     info: ConnInfo,
     tls: TlsContext,
     parameters: Vec<(String, String)>,
-    protocol: ProtocolVersion,
+    protocol: (ProtocolVersion, ProtocolVersion),
     connect_timeout: Option<Duration>,
 }
 
@@ -25,8 +25,24 @@ impl Target {
     pub fn new(info: ConnInfo) -> Result<Self, TlsError> {
         let tls = TlsContext::load(info.tls())?;
         let connect_timeout = info.connect_timeout();
-        let protocol = ProtocolVersion::default();
+        let protocol = Default::default();
         Ok(Self { info, tls, parameters: Vec::new(), protocol, connect_timeout })
+    }
+
+    /// Takes what a raw session may have beyond the rest of the connection string.
+    #[must_use]
+    pub fn raw(mut self, raw: &RawSettings) -> Self {
+        let values = [("client_encoding", &raw.client_encoding), ("replication", &raw.replication)];
+        for (name, value) in values {
+            if let Some(value) = value {
+                self = self.parameter(name, value);
+            }
+        }
+        let version = |minor| match minor {
+            0 => ProtocolVersion::V3_0,
+            _ => ProtocolVersion::V3_2,
+        };
+        self.protocol(version(raw.wanted_protocol), version(raw.lowest_protocol))
     }
 
     /// Adds a parameter to the startup message, such as `replication`, or any server variable.
@@ -36,10 +52,10 @@ impl Target {
         self
     }
 
-    /// Sets the version of the protocol that is asked for.
+    /// Sets the version of the protocol that is asked for, and the lowest that is taken.
     #[must_use]
-    pub fn protocol(self, protocol: ProtocolVersion) -> Self {
-        Self { protocol, ..self }
+    pub fn protocol(self, wanted: ProtocolVersion, lowest: ProtocolVersion) -> Self {
+        Self { protocol: (wanted, lowest), ..self }
     }
 
     /// Sets the time that one address gets, in place of the connection string's; `None` for as
@@ -67,7 +83,7 @@ impl Target {
         let mut startup = Startup::new(self.info.user())
             .parameter("database", self.info.dbname())
             .password(host.password().cloned())
-            .protocol(self.protocol)
+            .protocol(self.protocol.0, self.protocol.1)
             .channel_binding(self.info.tls().channel_binding)
             .require_auth(self.info.require_auth().clone());
         if let Some(options) = self.info.options() {

@@ -19,6 +19,9 @@ pub enum SessionError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoginError {
+    /// The server speaks only a protocol below the lowest that is taken.
+    #[error("protocol version not supported by server: server only supports protocol version 3.0")]
+    ProtocolTooOld,
     /// The server asks for a password.
     #[error("fe_sendauth: no password supplied")]
     NoPassword,

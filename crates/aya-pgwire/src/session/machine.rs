@@ -8,7 +8,7 @@ use super::login_error::SessionError;
 use super::negotiate::negotiate;
 use super::notification::Notification;
 use super::parameters::{Parameter, Parameters};
-use super::startup::Startup;
+use super::startup::{ProtocolVersion, Startup};
 use crate::answer::{Answer, Column, CommandTag, CopyData, CopyShape, Rows, ServerMessage, Table};
 use crate::codec::{Frame, Incoming, Outgoing, Reader};
 use crate::protocol_error::{ProtocolError, UsageError};
@@ -27,6 +27,7 @@ pub struct Session {
     status: TransactionStatus,
     parameters: Parameters,
     cancel_key: Option<CancelKey>,
+    protocol: ProtocolVersion,
     failed: Option<SessionError>,
 }
 
@@ -41,6 +42,7 @@ impl Session {
         Ok(Self {
             outgoing,
             incoming: Incoming::new(),
+            protocol: startup.protocol,
             login: Some(Login::new(startup)),
             copying: Copying::No,
             table: None,
@@ -158,6 +160,11 @@ impl Session {
         self.cancel_key.as_ref()
     }
 
+    /// The version of the protocol that is spoken.
+    pub const fn protocol(&self) -> ProtocolVersion {
+        self.protocol
+    }
+
     /// Whether bytes have come of which nothing has been made: less than a message, after
     /// [`next_event`](Self::next_event) has returned `None`.
     pub const fn holds_input(&self) -> bool {
@@ -218,7 +225,7 @@ impl Session {
                 Ok(())
             }
             b'v' => {
-                negotiate(body, login.startup())?;
+                self.protocol = negotiate(body, login.startup())?;
                 Ok(())
             }
             _ => Err(unexpected(frame)),

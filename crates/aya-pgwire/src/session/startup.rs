@@ -24,6 +24,7 @@ use crate::protocol_error::UsageError;
 pub struct Startup {
     parameters: Vec<(String, String)>,
     pub(super) protocol: ProtocolVersion,
+    pub(super) lowest_protocol: ProtocolVersion,
     pub(super) password: Option<Secret>,
     pub(super) channel_binding: ChannelBinding,
     pub(super) end_point: EndPoint,
@@ -58,6 +59,7 @@ impl Startup {
         Self {
             parameters: vec![("user".to_owned(), user.to_owned())],
             protocol: ProtocolVersion::default(),
+            lowest_protocol: ProtocolVersion::default(),
             password: None,
             channel_binding: ChannelBinding::Prefer,
             end_point: EndPoint::Plain,
@@ -82,10 +84,10 @@ impl Startup {
         Self { password: password.filter(|password| !password.expose().is_empty()), ..self }
     }
 
-    /// Sets the version of the protocol.
+    /// Sets the version of the protocol that is asked for, and the lowest that is taken.
     #[must_use]
-    pub fn protocol(self, protocol: ProtocolVersion) -> Self {
-        Self { protocol, ..self }
+    pub fn protocol(self, wanted: ProtocolVersion, lowest: ProtocolVersion) -> Self {
+        Self { protocol: wanted, lowest_protocol: lowest, ..self }
     }
 
     /// Sets whether SCRAM must be bound to the TLS connection.

@@ -1,1 +1,7 @@
-//! Scripted bytes, whole and cut.
+//! Scripted bytes, whole, cut and damaged.
+
+mod copy;
+mod damage;
+mod login;
+mod pipeline;
+mod script;
