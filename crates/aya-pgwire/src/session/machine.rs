@@ -21,6 +21,8 @@ pub struct Session {
     /// Until the first ReadyForQuery.
     login: Option<Login>,
     pub(super) copying: Copying,
+    /// Whether the present statement has begun a COPY.
+    copied: bool,
     /// The table whose rows are coming.
     table: Option<(Box<[Column]>, Rows)>,
     pending: usize,
@@ -45,6 +47,7 @@ impl Session {
             protocol: startup.protocol,
             login: Some(Login::new(startup)),
             copying: Copying::No,
+            copied: false,
             table: None,
             pending: 1,
             status: TransactionStatus::Idle,
@@ -195,6 +198,7 @@ impl Session {
                 let message = ServerMessage::read(b'E', body)?;
                 self.table = None;
                 self.copying = Copying::No;
+                self.copied = false;
                 match self.login.is_some() || self.pending == 0 {
                     true => Event::LastWords(message),
                     false => Event::Answer(Answer::Error(message)),
@@ -206,6 +210,9 @@ impl Session {
                 self.copying = self.copying.received();
                 Event::CopyDone
             }
+            // A server that streams may have sent some more before it read our CopyDone, and has
+            // been seen to do so behind its own.
+            b'd' | b'c' if self.copied => return Ok(None),
             _ if self.login.is_some() => return self.take_of_login(frame).map(|()| None),
             _ if self.pending > 0 && self.copying == Copying::No => {
                 return self.take_of_query(frame);
@@ -245,6 +252,7 @@ impl Session {
                 let mut reader = Reader::new(b'C', body);
                 let tag = CommandTag::new(reader.string()?);
                 reader.end()?;
+                self.copied = false;
                 match self.table.take() {
                     Some((columns, rows)) => Answer::Table(Table { columns, rows, tag }),
                     None => Answer::Done(tag),
@@ -252,15 +260,15 @@ impl Session {
             }
             b'I' if self.table.is_none() => Answer::Empty,
             b'G' if self.table.is_none() => {
-                self.copying = Copying::In;
+                (self.copying, self.copied) = (Copying::In, true);
                 Answer::CopyIn(CopyShape::read(b'G', body)?)
             }
             b'H' if self.table.is_none() => {
-                self.copying = Copying::Out;
+                (self.copying, self.copied) = (Copying::Out, true);
                 Answer::CopyOut(CopyShape::read(b'H', body)?)
             }
             b'W' if self.table.is_none() => {
-                self.copying = Copying::Both;
+                (self.copying, self.copied) = (Copying::Both, true);
                 Answer::CopyBoth(CopyShape::read(b'W', body)?)
             }
             _ => return Err(unexpected(frame)),

@@ -35,7 +35,7 @@ impl Connection {
     }
 
     /// Sends what is queued and hands every event to `each`, until all queries are answered or a
-    /// COPY begins.
+    /// COPY begins. It returns at once if no query is unanswered.
     ///
     /// # Errors
     /// If the connection is lost, or `wait` gave up; then the answers are still to come, and a
@@ -45,7 +45,7 @@ impl Connection {
         wait: &mut dyn Wait,
         each: &mut dyn FnMut(Event),
     ) -> Result<Stop, ConnectionError> {
-        loop {
+        while self.session.pending() > 0 {
             let event = self.next_event(wait)?;
             let stop = match &event {
                 Event::Ready(status) if self.session.pending() == 0 => Some(Stop::Ready(*status)),
@@ -59,6 +59,7 @@ impl Connection {
                 return Ok(stop);
             }
         }
+        Ok(Stop::Ready(self.session.status()))
     }
 
     /// Sends everything that is queued. Whatever the server says meanwhile is kept.

@@ -1,6 +1,6 @@
 //! COPY, and errors in the middle of it.
 
-use super::script::{Client, message, ready, told, welcome};
+use super::script::{Client, done, message, ready, told, welcome};
 use crate::answer::Answer;
 use crate::protocol_error::UsageError;
 use crate::session::{Event, Session, Startup};
@@ -66,6 +66,18 @@ fn replication_goes_both_ways_until_both_are_done() {
     let events = feed(&mut session, &[message(b'd', b"w"), message(b'c', b"")].concat());
     assert!(matches!(&events[..], [Event::CopyData(_), Event::CopyDone]));
     assert!(!session.gives_copy_data());
+    // A walsender may send behind its own CopyDone, until it ends the command.
+    let late = [message(b'd', b"k"), done("COPY 0"), ready(b'I')].concat();
+    let events = feed(&mut session, &late);
+    assert!(matches!(&events[..], [Event::Answer(Answer::Done(_)), Event::Ready(_)]));
+    session.query(b"select 1").unwrap();
+    feed_wrong(session, &message(b'd', b"k"));
+}
+
+fn feed_wrong(mut session: Session, bytes: &[u8]) {
+    session.spare()[..bytes.len()].copy_from_slice(bytes);
+    session.received(bytes.len());
+    assert!(session.next_event().is_err());
 }
 
 #[test]
