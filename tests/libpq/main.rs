@@ -1,4 +1,7 @@
-//! Our connection string parser against libpq's own, which `AYA_LIBPQ` names.
+//! Our connection string parser and our wire session against libpq's own, which `AYA_LIBPQ`
+//! names.
+
+mod wire;
 
 use aya_tests::conninfo_judge::{Finding, compare};
 use aya_tests::conninfo_strings::{Dice, next};

@@ -6,3 +6,9 @@ pub mod conninfo_judge;
 pub mod conninfo_strings;
 #[cfg(feature = "libpq")]
 pub mod libpq;
+#[cfg(feature = "libpq")]
+pub mod libpq_session;
+#[cfg(feature = "libpq")]
+pub mod outcome;
+#[cfg(feature = "libpq")]
+pub mod wire_session;

@@ -1,5 +1,6 @@
-//! libpq's own parser as the judge of ours: the only foreign code in the workspace's tests.
-#![expect(unsafe_code, reason = "libpq is a C library; this file alone calls it")]
+//! libpq's own parser as the judge of ours. With `libpq_session`, the only foreign code in the
+//! workspace's tests.
+#![expect(unsafe_code, reason = "libpq is a C library; this file and libpq_session call it")]
 
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString, c_char, c_int};
@@ -10,7 +11,7 @@ use libloading::{Library, Symbol};
 
 /// A loaded libpq.
 pub struct Libpq {
-    library: Library,
+    pub(crate) library: Library,
 }
 
 /// `PQconninfoOption` of libpq-fe.h.

@@ -105,6 +105,10 @@ impl Login {
 
     fn begin_scram(&mut self, reader: Reader<'_>, out: &mut Outgoing) -> Result<(), SessionError> {
         self.check(AuthMethod::ScramSha256)?;
+        let required = self.startup.channel_binding == ChannelBinding::Require;
+        if required && self.startup.end_point == EndPoint::Plain {
+            return Err(LoginError::BindingWithoutTls.into());
+        }
         let (mechanism, binding, bound) = self.choose_mechanism(reader)?;
         let scram = ScramSha256::new(self.password()?.expose().as_bytes(), binding);
         let first = scram.message();

@@ -43,7 +43,10 @@ pub enum LoginError {
     /// `channel_binding=require`, and the server lets everybody in.
     #[error("channel binding required, but server authenticated client without channel binding")]
     BindingNotDone,
-    /// `channel_binding=require`, and there is no TLS, or no SCRAM-SHA-256-PLUS.
+    /// `channel_binding=require`, and there is no TLS to bind to.
+    #[error("channel binding required, but SSL not in use")]
+    BindingWithoutTls,
+    /// `channel_binding=require`, and the server has no SCRAM-SHA-256-PLUS.
     #[error(
         "channel binding is required, but server did not offer an authentication method that \
          supports channel binding"

@@ -81,6 +81,8 @@ fn a_server_that_binds_nothing_is_refused_if_it_must() {
     assert_eq!(refused(required(), &request(10, PLAIN)), LoginError::BindingNotOffered);
     assert_eq!(refused(required(), &request(3, &[])), LoginError::BindingNotRequested);
     assert_eq!(refused(required(), &request(0, &[])), LoginError::BindingNotDone);
+    let plain = app().channel_binding(ChannelBinding::Require);
+    assert_eq!(refused(plain, &request(10, PLAIN)), LoginError::BindingWithoutTls);
     assert_eq!(refused(app(), &request(10, BOTH)), LoginError::PlusWithoutTls);
     assert_eq!(refused(app(), &request(10, b"OTHER\0\0")), LoginError::NoMechanism);
 }
