@@ -12,11 +12,13 @@ use socket2::Socket;
 pub(crate) struct Stream {
     socket: Socket,
     tls: Option<Box<ClientConnection>>,
+    /// What came that TLS does not allow; it is told when everything before it has been read.
+    broken: Option<rustls::Error>,
 }
 
 impl Stream {
     pub(crate) const fn plain(socket: Socket) -> Self {
-        Self { socket, tls: None }
+        Self { socket, tls: None, broken: None }
     }
 
     pub(crate) fn encrypted(self, tls: ClientConnection) -> Self {
@@ -43,11 +45,14 @@ impl Stream {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 done => return done,
             }
+            if let Some(error) = &self.broken {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, error.clone()));
+            }
             again(|| tls.read_tls(&mut &self.socket))?;
             if let Err(error) = tls.process_new_packets() {
                 // The server is told why, if it still listens.
                 let _ = tls.write_tls(&mut Quiet(&self.socket));
-                return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+                self.broken = Some(error);
             }
         }
     }

@@ -13,3 +13,4 @@ mod queries;
 mod replication;
 mod steps;
 mod support;
+mod tls;
