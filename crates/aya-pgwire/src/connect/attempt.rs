@@ -25,7 +25,7 @@ pub(super) struct Attempt {
 
 #[derive(Debug)]
 enum Step {
-    Opening(Opening),
+    Opening(Box<Opening>),
     /// Startup and login.
     Starting(Box<Connection>),
     /// The server was asked for its role.
@@ -45,7 +45,7 @@ pub(super) enum Tried {
 
 impl Attempt {
     pub(super) fn new(server: &Server, intent: Intent) -> Result<Self, Failed> {
-        let step = Step::Opening(Opening::new(server)?);
+        let step = Step::Opening(Box::new(Opening::new(server)?));
         Ok(Self { server: server.clone(), intent, step })
     }
 
@@ -76,7 +76,7 @@ impl Attempt {
             let next = match std::mem::replace(&mut self.step, Step::Over) {
                 Step::Opening(opening) => match opening.poll()? {
                     Opened::Wait(interest, opening) => {
-                        self.step = Step::Opening(opening);
+                        self.step = Step::Opening(Box::new(opening));
                         return Ok(Tried::Wait(interest));
                     }
                     Opened::Stream(stream) => self.start(stream),
