@@ -1,10 +1,12 @@
 //! Our wire session against libpq's, on the same statements.
 
 use aya_testkit::{Account, Postgres};
+use aya_tests::conninfo_strings::Dice;
 use aya_tests::libpq::Libpq;
 use aya_tests::libpq_session::LibpqSession;
 use aya_tests::outcome::Outcome;
 use aya_tests::wire_session::WireSession;
+use aya_tests::{wire_bytes, wire_judge};
 use tokio::runtime::Runtime;
 
 /// Statements as a session runs them, one after the other; what follows `<<<` is for COPY.
@@ -59,6 +61,18 @@ fn check(
     assert_eq!(got.len(), expected.len(), "{shown}");
     assert_eq!(ours.notices(), theirs.notices(), "{shown}");
     Ok(())
+}
+
+#[test]
+fn random_bytes_are_read_alike_however_they_are_cut() {
+    let mut dice = Dice::new(18);
+    let mut refused = 0;
+    for n in 0..20_000 {
+        let bytes = wire_bytes::next(&mut dice);
+        let judged = wire_judge::judge(&bytes, &mut dice);
+        refused += u32::from(judged.unwrap_or_else(|error| panic!("stream {n}: {error}")));
+    }
+    assert!((2_000..18_000).contains(&refused), "{refused}");
 }
 
 /// The schemas of temporary tables are numbered, and each session has its own.

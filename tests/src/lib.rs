@@ -11,4 +11,8 @@ pub mod libpq_session;
 #[cfg(feature = "libpq")]
 pub mod outcome;
 #[cfg(feature = "libpq")]
+pub mod wire_bytes;
+#[cfg(feature = "libpq")]
+pub mod wire_judge;
+#[cfg(feature = "libpq")]
 pub mod wire_session;

@@ -50,9 +50,14 @@ pub(crate) fn bench(root: &Path, arguments: &[OsString]) -> Result<()> {
     run(bench)
 }
 
-/// Runs the differential fuzzer against the libpq that the servers' download brings.
+/// Runs a fuzzer: that of the wire session if the first argument is `wire`, else that of
+/// connection strings, against the libpq that the servers' download brings.
 pub(crate) fn fuzz(root: &Path, arguments: &[OsString]) -> Result<()> {
     setup::protoc(root)?;
+    let (program, arguments) = match arguments {
+        [first, rest @ ..] if first == "wire" => ("fuzz-wire", rest),
+        all => ("fuzz-conninfo", all),
+    };
     let fetch = ["run", "--quiet", "--package", "aya-testkit", "--bin", "fetch-servers"];
     let output = cargo(root, &fetch).output().context("start fetch-servers")?;
     let errors = String::from_utf8_lossy(&output.stderr);
@@ -67,7 +72,7 @@ pub(crate) fn fuzz(root: &Path, arguments: &[OsString]) -> Result<()> {
             "--features",
             "libpq",
             "--bin",
-            "fuzz-conninfo",
+            program,
             "--",
         ],
     );

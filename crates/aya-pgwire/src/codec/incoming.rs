@@ -73,8 +73,15 @@ impl Incoming {
         Ok(Some(frame))
     }
 
+    /// Takes the next whole message if it is of this type.
+    pub(crate) fn next_of(&mut self, tag: u8) -> Option<Frame> {
+        let frame = self.peek().ok().flatten().filter(|frame| frame.tag == tag)?;
+        self.start = frame.body.end;
+        Some(frame)
+    }
+
     /// The next whole message, left where it is.
-    pub(crate) fn peek(&self) -> Result<Option<Frame>, ProtocolError> {
+    fn peek(&self) -> Result<Option<Frame>, ProtocolError> {
         let held = &self.bytes[self.start..self.end];
         let Some((&[tag, a, b, c, d], _)) = held.split_first_chunk::<5>() else { return Ok(None) };
         let length = usize::try_from(i32::from_be_bytes([a, b, c, d])).unwrap_or(0);

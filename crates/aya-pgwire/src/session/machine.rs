@@ -205,7 +205,7 @@ impl Session {
                 }
             }
             b'Z' => Event::Ready(self.ready(frame)?),
-            b'd' if self.copying.gives_data() => Event::CopyData(self.copy_messages(frame)?),
+            b'd' if self.copying.gives_data() => Event::CopyData(self.copy_messages(frame)),
             b'c' if self.copying.gives_data() => {
                 self.copying = self.copying.received();
                 Event::CopyDone
@@ -297,15 +297,15 @@ impl Session {
         Ok(status)
     }
 
-    /// The CopyData message of this frame, and those that have come behind it.
-    fn copy_messages(&mut self, first: &Frame) -> Result<CopyData, SessionError> {
+    /// The CopyData message of this frame, and those that have come behind it. What is wrong
+    /// behind them is told when it is its turn.
+    fn copy_messages(&mut self, first: &Frame) -> CopyData {
         let mut data = CopyData::default();
         data.push(self.incoming.body(first));
-        while let Some(frame) = self.incoming.peek()?.filter(|frame| frame.tag == b'd') {
+        while let Some(frame) = self.incoming.next_of(b'd') {
             data.push(self.incoming.body(&frame));
-            self.incoming.next()?;
         }
-        Ok(data)
+        data
     }
 }
 
