@@ -80,6 +80,13 @@ impl ServerMessage {
         Ok(Self { tag, body: body.into(), fields: fields.into() })
     }
 
+    /// An error of which the server told no more than a text.
+    pub(crate) fn bare(text: &[u8]) -> Self {
+        let text = text.trim_ascii_end();
+        let fields = Box::new([(Field::Message as u8, 0..text.len())]);
+        Self { tag: b'E', body: text.into(), fields }
+    }
+
     /// The value of a field, if it came.
     pub fn get(&self, field: Field) -> Option<&[u8]> {
         let mut fields = self.fields.iter();

@@ -73,6 +73,22 @@ impl Incoming {
         Ok(Some(frame))
     }
 
+    /// Takes the text of an error in the form of protocol 2, which a postmaster still uses when it
+    /// cannot start a process for the connection (`report_fork_failure_to_client`): no length,
+    /// and a zero byte at its end. libpq tells it by a length that makes no sense, too.
+    pub(crate) fn next_bare_error(&mut self) -> Option<&[u8]> {
+        let held = &self.bytes[self.start..self.end];
+        let (&[tag, a, b, c, d], _) = held.split_first_chunk::<5>()?;
+        let length = i32::from_be_bytes([a, b, c, d]);
+        if tag != b'E' || (8..=MOST_OF_SHORT as i32).contains(&length) {
+            return None;
+        }
+        let end = memchr::memchr(0, held)?;
+        let text = self.start + 1..self.start + end;
+        self.start += end + 1;
+        self.bytes.get(text)
+    }
+
     /// Takes the next whole message if it is of this type.
     pub(crate) fn next_of(&mut self, tag: u8) -> Option<Frame> {
         let frame = self.peek().ok().flatten().filter(|frame| frame.tag == tag)?;

@@ -215,7 +215,9 @@ impl AttemptCause {
     /// that it is just starting or ending, is taken at its word, as in libpq.
     pub(super) fn is_final(&self) -> bool {
         match self {
-            Self::Server(message) => message.sqlstate() != Some(SqlState::CANNOT_CONNECT_NOW),
+            Self::Server(message) => {
+                message.sqlstate().is_some_and(|state| state != SqlState::CANNOT_CONNECT_NOW)
+            }
             Self::Connection(error) => error.cause() == Cause::Authentication,
             Self::WrongPeer { .. } | Self::Usage(_) => true,
             _ => false,

@@ -175,6 +175,11 @@ impl Session {
     }
 
     fn advance(&mut self) -> Result<Option<Event>, SessionError> {
+        if self.login.is_some()
+            && let Some(text) = self.incoming.next_bare_error()
+        {
+            return Ok(Some(Event::LastWords(ServerMessage::bare(text))));
+        }
         while let Some(frame) = self.incoming.next()? {
             if let Some(event) = self.take(&frame)? {
                 return Ok(Some(event));

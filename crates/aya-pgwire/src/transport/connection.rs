@@ -162,7 +162,7 @@ impl Connection {
     fn ended(&mut self) -> ConnectionError {
         match (self.unwritable.take(), self.is_encrypted()) {
             (Some(error), _) => ConnectionError::sending(error),
-            (None, true) => ConnectionError::ClosedTls,
+            (None, true) => ConnectionError::EndedTls,
             (None, false) => ConnectionError::Closed,
         }
     }

@@ -20,7 +20,10 @@ pub enum ConnectionError {
          abnormally\n\tbefore or while processing the request."
     )]
     Closed,
-    /// The same of an encrypted connection, which ought to have ended with a goodbye.
+    /// The same of an encrypted connection, with the goodbye of TLS.
+    #[error("SSL connection has been closed unexpectedly")]
+    EndedTls,
+    /// The same of an encrypted connection, without it.
     #[error("SSL SYSCALL error: EOF detected")]
     ClosedTls,
     /// A read failed.
@@ -47,9 +50,12 @@ impl ConnectionError {
     /// What went wrong, in the words of the classification.
     pub const fn cause(&self) -> Cause {
         match self {
-            Self::Closed | Self::ClosedTls | Self::Receive(_) | Self::Send(_) | Self::Tls(_) => {
-                Cause::ConnectionLost
-            }
+            Self::Closed
+            | Self::EndedTls
+            | Self::ClosedTls
+            | Self::Receive(_)
+            | Self::Send(_)
+            | Self::Tls(_) => Cause::ConnectionLost,
             Self::Session(SessionError::Protocol(_)) => Cause::Protocol,
             Self::Session(SessionError::Login(_)) => Cause::Authentication,
             Self::TimedOut => Cause::Deadline,

@@ -9,9 +9,10 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::wait::{Interest, Interrupted, Readiness, Wait};
 
-/// Waits with `poll(2)`, and asks its caller when a signal comes in.
+/// Waits with `poll(2)`, and asks its caller whether to go on: when a signal ends a wait, and now
+/// and then while data comes so fast that no wait lasts.
 ///
-/// A signal that arrives just before the wait begins does not end it; who cannot live with that
+/// A signal that arrives just before a wait begins does not end it; who cannot live with that
 /// gives a file descriptor that becomes readable with each signal (in Python, that of
 /// `signal.set_wakeup_fd`).
 ///
@@ -28,6 +29,7 @@ pub struct Poller<'a> {
     deadline: Option<Instant>,
     wake: Option<BorrowedFd<'a>>,
     ask: Option<&'a mut dyn FnMut() -> Result<(), Interrupted>>,
+    asked_at: Option<Instant>,
 }
 
 impl<'a> Poller<'a> {
@@ -42,7 +44,7 @@ impl<'a> Poller<'a> {
         Self { deadline: Some(deadline), ..self }
     }
 
-    /// Asks `ask` whether to go on, whenever a signal ends a wait or `wake` is readable.
+    /// Asks `ask` whether to go on.
     #[must_use]
     pub fn asking(self, ask: &'a mut dyn FnMut() -> Result<(), Interrupted>) -> Self {
         Self { ask: Some(ask), ..self }
@@ -55,7 +57,24 @@ impl<'a> Poller<'a> {
     }
 
     fn ask(&mut self) -> Result<(), Interrupted> {
-        self.ask.as_mut().map_or(Ok(()), |ask| ask())
+        let Some(ask) = &mut self.ask else { return Ok(()) };
+        self.asked_at = Some(Instant::now());
+        ask()
+    }
+
+    /// Asks if it was long ago.
+    fn ask_at_times(&mut self) -> Result<(), Interrupted> {
+        if self.ask.is_none() {
+            return Ok(());
+        }
+        match self.asked_at {
+            Some(then) if then.elapsed() < AT_TIMES => Ok(()),
+            Some(_) => self.ask(),
+            None => {
+                self.asked_at = Some(Instant::now());
+                Ok(())
+            }
+        }
     }
 }
 
@@ -72,21 +91,31 @@ impl Wait for Poller<'_> {
             Interest::ReadOrWrite => PollFlags::POLLIN | PollFlags::POLLOUT,
         };
         let deadline = [deadline, self.deadline].into_iter().flatten().min();
+        self.ask_at_times()?;
         loop {
+            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                return Ok(Readiness::TimedOut);
+            }
             let wake = self.wake.unwrap_or(socket);
             let mut fds =
                 [PollFd::new(socket, flags), PollFd::new(wake.as_fd(), PollFlags::POLLIN)];
             let watched = if self.wake.is_some() { &mut fds[..] } else { &mut fds[..1] };
             match poll(watched, timeout(deadline)) {
-                Ok(0) if deadline.is_some_and(|deadline| deadline <= Instant::now()) => {
-                    return Ok(Readiness::TimedOut);
-                }
                 Ok(0) => {}
                 Err(Errno::EINTR) => self.ask()?,
                 // What is wrong with the socket, its next read will tell.
                 Err(_) => return Ok(Readiness::Ready),
-                Ok(_) if watched[0].any().unwrap_or(true) => return Ok(Readiness::Ready),
-                Ok(_) => self.ask()?,
+                Ok(_) => {
+                    let is_ready = |fd: &PollFd<'_>| fd.any().unwrap_or(true);
+                    let (socket, woken) =
+                        (is_ready(&watched[0]), watched.get(1).is_some_and(is_ready));
+                    if woken {
+                        self.ask()?;
+                    }
+                    if socket {
+                        return Ok(Readiness::Ready);
+                    }
+                }
             }
         }
     }
@@ -105,3 +134,6 @@ fn timeout(deadline: Option<Instant>) -> PollTimeout {
     let millis = (left + Duration::from_micros(999)).as_millis();
     PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX)
 }
+
+/// Often enough for a person who presses Ctrl-C.
+const AT_TIMES: Duration = Duration::from_millis(100);

@@ -60,6 +60,37 @@ fn a_signal_asks_whether_to_go_on() {
 }
 
 #[test]
+fn a_stream_that_never_pauses_is_interrupted_all_the_same() {
+    let (finish, finished) = mpsc::channel::<()>();
+    let peer = Peer::start(move |mut stream| {
+        welcome(&mut stream);
+        let notice = b"N\0\0\0\x09Mhi\0\0".repeat(1000);
+        while finished.try_recv().is_err() && stream.write_all(&notice).is_ok() {}
+    });
+    let mut connection = peer.connect("sslmode=disable").unwrap();
+    let mut ask = || Err(Interrupted);
+    let mut wait = Poller::new().asking(&mut ask);
+    let error = loop {
+        match connection.next_event(&mut wait) {
+            Ok(_) => {}
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, ConnectionError::Interrupted), "{error:?}");
+    let mut hurry = Poller::new().until(Instant::now() + Duration::from_millis(20));
+    let error = loop {
+        match connection.next_event(&mut hurry) {
+            Ok(_) => {}
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, ConnectionError::TimedOut), "{error:?}");
+    let _ = finish.send(());
+    drop(connection);
+    peer.join();
+}
+
+#[test]
 fn a_byte_that_makes_no_sense_ends_the_connection() {
     let peer = Peer::start(|mut stream| {
         read_untyped(&mut stream);

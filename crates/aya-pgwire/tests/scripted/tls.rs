@@ -48,6 +48,23 @@ fn a_direct_handshake_asks_nothing_first() {
 }
 
 #[test]
+fn an_end_with_a_goodbye_is_told_as_libpq_does() {
+    let peer = Peer::start(|stream| {
+        let mut stream = encrypted(stream, &[b"postgresql"]);
+        welcome(&mut stream);
+        stream.conn.send_close_notify();
+        stream.flush().unwrap();
+        stream.sock.shutdown(std::net::Shutdown::Write).unwrap();
+        let _ = stream.sock.read(&mut [0]);
+    });
+    let mut connection = peer.connect("sslmode=require sslnegotiation=direct").unwrap();
+    let error = connection.next_event(&mut patience()).unwrap_err();
+    assert_eq!(error.to_string(), "SSL connection has been closed unexpectedly");
+    drop(connection);
+    peer.join();
+}
+
+#[test]
 fn a_direct_handshake_needs_the_protocol_confirmed() {
     let peer = Peer::start(|stream| {
         let mut stream = encrypted(stream, &[]);

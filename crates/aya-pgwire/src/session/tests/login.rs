@@ -118,6 +118,21 @@ fn a_refusal_is_told_as_last_words() {
 }
 
 #[test]
+fn a_postmaster_without_a_process_to_spare_is_understood() {
+    let mut session = Session::new(app()).unwrap();
+    let bytes = b"Ecould not fork new process for connection: Out of memory\n\0";
+    for byte in &bytes[..] {
+        assert_eq!(session.next_event(), Ok(None));
+        session.spare()[0] = *byte;
+        session.received(1);
+    }
+    let Ok(Some(Event::LastWords(words))) = session.next_event() else { panic!() };
+    let expected = b"could not fork new process for connection: Out of memory\n";
+    assert_eq!(words.report(None, b"UTF8"), expected);
+    assert_eq!((words.is_error(), words.sqlstate()), (true, None));
+}
+
+#[test]
 fn an_older_protocol_is_taken_unless_it_must_not() {
     use ProtocolVersion::{V3_0, V3_2};
 
