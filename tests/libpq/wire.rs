@@ -39,6 +39,8 @@ fn live_libpq_agrees_on_results_and_errors() {
         b"select nowhere, '\xc3\xa9'",
         b"set client_encoding = euc_jp",
         b"select '\xb4\xc1\xbb\xfa', nowhere",
+        // The end: what came before it, and what libpq says of it.
+        b"select 1; select pg_terminate_backend(pg_backend_pid())",
     ] {
         check(&mut theirs, &mut ours, sql, None).unwrap();
     }
@@ -96,6 +98,7 @@ fn live_libpq_agrees_on_why_it_cannot_connect() {
     let runtime = Runtime::new().unwrap();
     let builder = Postgres::builder()
         .account(Account::new("app", "app"))
+        .account(Account::new("trusted", "x"))
         .hba("host all trusted 127.0.0.0/8 trust")
         .hba("host nobodys all 127.0.0.0/8 reject");
     let server = runtime.block_on(builder.start()).unwrap();
@@ -121,6 +124,15 @@ fn live_libpq_agrees_on_why_it_cannot_connect() {
         format!("{base} target_session_attrs=read-only"),
         format!("{base} client_encoding=nonsense"),
         format!("{base} channel_binding=require"),
+        format!("{base} user=trusted channel_binding=require"),
+        format!("{base} require_auth=md5"),
+        format!("{base} require_auth=md5,password"),
+        format!("{base} require_auth=!scram-sha-256"),
+        format!("{base} require_auth=!none,!scram-sha-256"),
+        format!("{base} require_auth=scram-sha-256 user=trusted"),
+        format!("{base} require_auth=!none user=trusted"),
+        format!("{base} require_auth=none user=trusted dbname=postgres"),
+        format!("{base} max_protocol_version=3.2 password=wrong"),
         base.replace("password='app'", ""),
     ];
     for conninfo in cases {

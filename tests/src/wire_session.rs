@@ -40,7 +40,20 @@ impl WireSession {
         self.connection.session_mut().query(sql)?;
         let mut outcomes: Vec<Outcome> = Vec::new();
         loop {
-            match self.connection.next_event(&mut patience())? {
+            let event = match (self.connection.next_event(&mut patience()), outcomes.last_mut()) {
+                (Ok(event), _) => event,
+                // libpq makes a result of the loss, behind the error that announced it.
+                (Err(error), Some(last)) if error.is_loss() && last.kind == Kind::Error => {
+                    outcomes.push(Outcome {
+                        fields: vec![None; FIELDS.len()],
+                        message: format!("{error}\n").into_bytes(),
+                        ..Outcome::new(Kind::Error)
+                    });
+                    return Ok(outcomes);
+                }
+                (Err(error), _) => return Err(error.into()),
+            };
+            match event {
                 Event::Ready(_) => return Ok(outcomes),
                 Event::Answer(answer) => {
                     outcomes.push(self.outcome(answer, sql));

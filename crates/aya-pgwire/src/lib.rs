@@ -88,7 +88,9 @@
 //! nothing, so a child process may drop what it inherits; [`Connection::close`] says goodbye.
 //!
 //! Errors say what libpq would, since programs look for its words, and carry the facts that
-//! `aya_db_core::failure` classifies. Whether a byte of a message may have left is told by
+//! `aya_db_core::failure` classifies. A server that ends a session answers the running query with
+//! an error first ([`Event::LastWords`] if none runs), and the loss comes after it;
+//! `PQerrorMessage` would tell both, one after the other. Whether a byte of a message may have left is told by
 //! [`Session::queued_in_all`] from before it was queued and [`Session::sent_in_all`] later.
 //!
 //! Whatever bytes a server sends, they end in an event, in the wish for more bytes, or in a

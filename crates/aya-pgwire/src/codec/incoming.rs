@@ -25,6 +25,10 @@ pub(crate) struct Frame {
     pub(crate) body: Range<usize>,
 }
 
+/// More bytes are needed to tell.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Unfinished;
+
 impl Incoming {
     pub(crate) const fn new() -> Self {
         Self { bytes: Vec::new(), start: 0, end: 0, wanted: SMALLEST }
@@ -76,17 +80,19 @@ impl Incoming {
     /// Takes the text of an error in the form of protocol 2, which a postmaster still uses when it
     /// cannot start a process for the connection (`report_fork_failure_to_client`): no length,
     /// and a zero byte at its end. libpq tells it by a length that makes no sense, too.
-    pub(crate) fn next_bare_error(&mut self) -> Option<&[u8]> {
+    ///
+    /// `Err` if the end of it has not come.
+    pub(crate) fn next_bare_error(&mut self) -> Result<Option<&[u8]>, Unfinished> {
         let held = &self.bytes[self.start..self.end];
-        let (&[tag, a, b, c, d], _) = held.split_first_chunk::<5>()?;
+        let Some((&[b'E', a, b, c, d], _)) = held.split_first_chunk::<5>() else { return Ok(None) };
         let length = i32::from_be_bytes([a, b, c, d]);
-        if tag != b'E' || (8..=MOST_OF_SHORT as i32).contains(&length) {
-            return None;
+        if (8..=MOST_OF_SHORT as i32).contains(&length) || held.len() > MOST_OF_SHORT {
+            return Ok(None);
         }
-        let end = memchr::memchr(0, held)?;
+        let end = memchr::memchr(0, held).ok_or(Unfinished)?;
         let text = self.start + 1..self.start + end;
         self.start += end + 1;
-        self.bytes.get(text)
+        Ok(self.bytes.get(text))
     }
 
     /// Takes the next whole message if it is of this type.

@@ -4,6 +4,6 @@ mod incoming;
 mod outgoing;
 mod reader;
 
-pub(crate) use self::incoming::{Frame, Incoming};
+pub(crate) use self::incoming::{Frame, Incoming, Unfinished};
 pub(crate) use self::outgoing::Outgoing;
 pub(crate) use self::reader::Reader;

@@ -29,7 +29,8 @@ impl Target {
         Ok(Self { info, tls, parameters: Vec::new(), protocol, connect_timeout })
     }
 
-    /// Takes what a raw session may have beyond the rest of the connection string.
+    /// Takes what a raw session may have beyond the rest of the connection string. An encoding of
+    /// `auto` is UTF-8 here, whatever the locale says.
     #[must_use]
     pub fn raw(mut self, raw: &RawSettings) -> Self {
         let values = [("client_encoding", &raw.client_encoding), ("replication", &raw.replication)];

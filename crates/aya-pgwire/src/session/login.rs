@@ -17,6 +17,7 @@ use crate::protocol_error::ProtocolError;
 pub(super) struct Login {
     startup: Startup,
     course: Course,
+    used_password: bool,
 }
 
 enum Course {
@@ -40,7 +41,7 @@ enum Bound {
 
 impl Login {
     pub(super) const fn new(startup: Startup) -> Self {
-        Self { startup, course: Course::Unasked }
+        Self { startup, course: Course::Unasked, used_password: false }
     }
 
     pub(super) const fn startup(&self) -> &Startup {
@@ -49,6 +50,11 @@ impl Login {
 
     pub(super) const fn is_done(&self) -> bool {
         matches!(self.course, Course::Done)
+    }
+
+    /// Whether the server asked for the password.
+    pub(super) const fn used_password(&self) -> bool {
+        self.used_password
     }
 
     /// Takes the body of an authentication request and queues what it asks for.
@@ -116,6 +122,7 @@ impl Login {
         let parts = [mechanism.as_bytes(), &[0], &length, first];
         out.typed(b'p', &parts).map_err(|error| LoginError::Scram(error.to_string()))?;
         self.course = Course::Scram(Box::new(scram), bound);
+        self.used_password = true;
         Ok(())
     }
 
@@ -182,6 +189,7 @@ impl Login {
     fn send_password(&mut self, bytes: Vec<u8>, out: &mut Outgoing) -> Result<(), SessionError> {
         out.string(b'p', &bytes).map_err(|_| LoginError::NoPassword)?;
         self.course = Course::PasswordSent;
+        self.used_password = true;
         Ok(())
     }
 
@@ -199,7 +207,10 @@ impl Login {
         }
         match self.startup.require_auth.allows(method) {
             true => Ok(()),
-            false => Err(LoginError::Forbidden(method).into()),
+            false => {
+                let allowed = self.startup.require_auth.clone();
+                Err(LoginError::Forbidden { method, allowed }.into())
+            }
         }
     }
 

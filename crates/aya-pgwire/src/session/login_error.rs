@@ -1,6 +1,6 @@
 //! Why a session could not be started by this side.
 
-use aya_db_core::conninfo::AuthMethod;
+use aya_db_core::conninfo::{AuthMethod, RequireAuth};
 
 use crate::protocol_error::ProtocolError;
 
@@ -26,8 +26,13 @@ pub enum LoginError {
     #[error("fe_sendauth: no password supplied")]
     NoPassword,
     /// `require_auth` does not allow what the server asks for.
-    #[error("authentication method requirement failed: server {}", asked(*.0))]
-    Forbidden(AuthMethod),
+    #[error("authentication method requirement \"{}\" failed: server {}", list(.allowed), asked(*.method, .allowed))]
+    Forbidden {
+        /// What it asks for.
+        method: AuthMethod,
+        /// What it may ask for.
+        allowed: RequireAuth,
+    },
     /// The server asks for what this side does not know.
     #[error("authentication method {0} not supported")]
     Unsupported(u32),
@@ -60,14 +65,41 @@ pub enum LoginError {
     Scram(String),
 }
 
-fn asked(method: AuthMethod) -> &'static str {
+fn asked(method: AuthMethod, allowed: &RequireAuth) -> &'static str {
     match method {
         AuthMethod::Password => "requested a cleartext password",
         AuthMethod::Md5 => "requested a hashed password",
         AuthMethod::Gss => "requested GSSAPI authentication",
         AuthMethod::Sspi => "requested SSPI authentication",
+        // libpq looks at the mechanism only where some way of SASL is allowed.
+        AuthMethod::ScramSha256 if allowed.allows(AuthMethod::Oauth) => {
+            "requested SCRAM-SHA-256 authentication"
+        }
         AuthMethod::ScramSha256 => "requested SASL authentication",
         AuthMethod::Oauth => "requested OAuth authentication",
         AuthMethod::None => "did not complete authentication",
+    }
+}
+
+/// The list as the connection string writes it.
+fn list(allowed: &RequireAuth) -> String {
+    let (mark, methods) = match allowed {
+        RequireAuth::Any => ("", &[][..]),
+        RequireAuth::Only(methods) => ("", &methods[..]),
+        RequireAuth::AnyBut(methods) => ("!", &methods[..]),
+    };
+    let names = methods.iter().map(|method| format!("{mark}{}", name(*method)));
+    names.collect::<Vec<_>>().join(",")
+}
+
+const fn name(method: AuthMethod) -> &'static str {
+    match method {
+        AuthMethod::Password => "password",
+        AuthMethod::Md5 => "md5",
+        AuthMethod::Gss => "gss",
+        AuthMethod::Sspi => "sspi",
+        AuthMethod::ScramSha256 => "scram-sha-256",
+        AuthMethod::Oauth => "oauth",
+        AuthMethod::None => "none",
     }
 }

@@ -10,7 +10,7 @@ use super::notification::Notification;
 use super::parameters::{Parameter, Parameters};
 use super::startup::{ProtocolVersion, Startup};
 use crate::answer::{Answer, Column, CommandTag, CopyData, CopyShape, Rows, ServerMessage, Table};
-use crate::codec::{Frame, Incoming, Outgoing, Reader};
+use crate::codec::{Frame, Incoming, Outgoing, Reader, Unfinished};
 use crate::protocol_error::{ProtocolError, UsageError};
 
 /// One session with a server, without a socket: see the [crate's documentation](crate).
@@ -30,6 +30,9 @@ pub struct Session {
     parameters: Parameters,
     cancel_key: Option<CancelKey>,
     protocol: ProtocolVersion,
+    used_password: bool,
+    /// Whether the server has said anything.
+    heard: bool,
     failed: Option<SessionError>,
 }
 
@@ -53,6 +56,8 @@ impl Session {
             status: TransactionStatus::Idle,
             parameters: Parameters::default(),
             cancel_key: None,
+            used_password: false,
+            heard: false,
             failed: None,
         })
     }
@@ -163,6 +168,11 @@ impl Session {
         self.cancel_key.as_ref()
     }
 
+    /// Whether the server asked for the password when the session started.
+    pub const fn used_password(&self) -> bool {
+        self.used_password
+    }
+
     /// The version of the protocol that is spoken.
     pub const fn protocol(&self) -> ProtocolVersion {
         self.protocol
@@ -175,12 +185,18 @@ impl Session {
     }
 
     fn advance(&mut self) -> Result<Option<Event>, SessionError> {
-        if self.login.is_some()
-            && let Some(text) = self.incoming.next_bare_error()
-        {
-            return Ok(Some(Event::LastWords(ServerMessage::bare(text))));
+        if !self.heard {
+            match self.incoming.next_bare_error() {
+                Ok(None) => {}
+                Ok(Some(text)) => {
+                    self.heard = true;
+                    return Ok(Some(Event::LastWords(ServerMessage::bare(text))));
+                }
+                Err(Unfinished) => return Ok(None),
+            }
         }
         while let Some(frame) = self.incoming.next()? {
+            self.heard = true;
             if let Some(event) = self.take(&frame)? {
                 return Ok(Some(event));
             }
@@ -296,7 +312,9 @@ impl Session {
             _ => return Err(ProtocolError::malformed(b'Z', "a status that there is not").into()),
         };
         // The password has done its work.
-        self.login = None;
+        if let Some(login) = self.login.take() {
+            self.used_password = login.used_password();
+        }
         self.pending -= 1;
         self.status = status;
         Ok(status)

@@ -18,6 +18,9 @@ fn live_scram_md5_and_clear_passwords() {
     let conninfo = server.postgres.conninfo();
     let mut client = Client::open(&conninfo);
     assert_eq!(client.value("select current_user"), "app");
+    assert!(client.connection.session().used_password());
+    let trusted = Client::open(&server.postgres.superuser_conninfo());
+    assert!(!trusted.connection.session().used_password());
     for (user, password) in [("m5", "five"), ("clear", "glass")] {
         let login =
             |password| format!("{conninfo} user={user} password={password} dbname=postgres");
@@ -46,7 +49,7 @@ fn live_refusals_are_told_in_libpqs_words() {
         ("sslmode=require", "server does not support SSL, but SSL was required\n"),
         (
             "require_auth=md5",
-            "authentication method requirement failed: server requested SASL authentication\n",
+            "authentication method requirement \"md5\" failed: server requested SASL authentication\n",
         ),
     ];
     for (extra, expected) in cases {
