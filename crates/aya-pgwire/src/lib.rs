@@ -91,7 +91,7 @@
 //! `aya_db_core::failure` classifies. A server that ends a session answers the running query with
 //! an error first ([`Event::LastWords`] if none runs), and the loss comes after it;
 //! `PQerrorMessage` would tell both, one after the other. Whether a byte of a message may have left is told by
-//! [`Session::queued_in_all`] from before it was queued and [`Session::sent_in_all`] later.
+//! [`Session::sent_since`], with the [`Session::queued_in_all`] from before it was queued.
 //!
 //! Whatever bytes a server sends, they end in an event, in the wish for more bytes, or in a
 //! [`SessionError`]; a length that is merely claimed takes no memory.

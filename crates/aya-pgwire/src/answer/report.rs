@@ -170,6 +170,8 @@ const MARGIN: usize = 10;
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn report(fields: &[(u8, &str)], query: &str) -> String {
@@ -224,5 +226,19 @@ mod tests {
         let expected =
             "ERROR:  m\nLINE 1: 1!\n         ^\nDETAIL:  d\nHINT:  h\nQUERY:  1!\nCONTEXT:  w\n";
         assert_eq!(report(&fields, "x"), expected);
+    }
+
+    proptest! {
+        #[test]
+        fn any_place_in_any_text_is_reported(
+            query in prop::collection::vec(any::<u8>(), 0..300),
+            position in 0_usize..320,
+            encoding in prop::sample::select(vec!["UTF8", "LATIN1", "EUC_JP"]),
+        ) {
+            let body = format!("SERROR\0Mm\0P{position}\0\0");
+            let message = ServerMessage::read(b'E', body.as_bytes()).unwrap();
+            let text = message.report(Some(&query), encoding.as_bytes());
+            prop_assert!(text.starts_with(b"ERROR:  m\n") && text.ends_with(b"\n"));
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! The session: what it has sent, what it waits for, and what it makes of the answers.
 
+use aya_db_core::failure::Sent;
+
 use super::cancel_key::CancelKey;
 use super::copying::Copying;
 use super::event::{Event, TransactionStatus};
@@ -127,8 +129,7 @@ impl Session {
         self.outgoing.unsent()
     }
 
-    /// How many bytes were ever queued. A message is known to have stayed here as long as
-    /// [`sent_in_all`](Self::sent_in_all) is not above the number from before it was queued.
+    /// How many bytes were ever queued: a mark in front of whatever is queued next.
     pub const fn queued_in_all(&self) -> u64 {
         self.outgoing.queued_in_all()
     }
@@ -136,6 +137,14 @@ impl Session {
     /// How many bytes have ever gone.
     pub const fn sent_in_all(&self) -> u64 {
         self.outgoing.sent_in_all()
+    }
+
+    /// Whether a byte of what was queued behind `mark` can have reached the server.
+    pub const fn sent_since(&self, mark: u64) -> Sent {
+        match self.sent_in_all() > mark {
+            true => Sent::Yes,
+            false => Sent::No,
+        }
     }
 
     /// How many queries have not been answered to their end; the startup counts as one.
