@@ -24,6 +24,8 @@ pub struct Connection {
     unwritable: Option<io::Error>,
     /// Whether a read is worth a try before a wait.
     pub(super) may_read: bool,
+    /// How many reads there were since the last wait.
+    pub(super) reads: u32,
 }
 
 /// What [`Connection::poll_event`] comes to.
@@ -37,7 +39,7 @@ pub enum Polled {
 
 impl Connection {
     pub(crate) const fn new(stream: Stream, session: Session, server: Arc<Server>) -> Self {
-        Self { stream, session, server, unwritable: None, may_read: true }
+        Self { stream, session, server, unwritable: None, may_read: true, reads: 0 }
     }
 
     /// The session, to queue messages. They are sent by the next call that moves bytes.
@@ -50,13 +52,14 @@ impl Connection {
     /// # Errors
     /// If the connection is lost. Everything that the server had said before is told first.
     pub fn poll_event(&mut self) -> Result<Polled, ConnectionError> {
+        self.reads = 0;
         loop {
             if let Some(event) = self.session.next_event()? {
                 return Ok(Polled::Event(event));
             }
-            let sent = self.send();
-            if !self.receive()? {
-                return Ok(Polled::Wait(sent));
+            let interest = self.send();
+            if self.is_due_to_wait() || !self.receive()? {
+                return Ok(Polled::Wait(interest));
             }
         }
     }
@@ -67,11 +70,12 @@ impl Connection {
     /// # Errors
     /// If the connection is lost.
     pub fn poll_flush(&mut self) -> Result<Option<Interest>, ConnectionError> {
+        self.reads = 0;
         loop {
             if self.send() == Interest::Read {
                 return Ok(None);
             }
-            if !self.receive()? {
+            if self.is_due_to_wait() || !self.receive()? {
                 return Ok(Some(Interest::ReadOrWrite));
             }
         }
@@ -136,6 +140,13 @@ impl Connection {
         self.stream.flush()
     }
 
+    /// Whether a wait is due though there may be more to read: a server that sends without pause
+    /// must not keep the caller from its deadline and its other business. What TLS has
+    /// deciphered must be read first, since no wait tells of it.
+    pub(super) fn is_due_to_wait(&self) -> bool {
+        self.reads >= READS_AT_ONCE && !(self.may_read && self.is_encrypted())
+    }
+
     /// Reads once; `false` if nothing is there.
     pub(super) fn receive(&mut self) -> Result<bool, ConnectionError> {
         let spare = self.session.spare();
@@ -144,8 +155,10 @@ impl Connection {
             Ok(0) => Err(self.ended()),
             Ok(count) => {
                 self.session.received(count);
-                // A read that is not filled has emptied the socket; TLS keeps its own store.
-                self.may_read = count == room || self.stream.tls().is_some();
+                self.reads += 1;
+                // A read that is not filled has emptied the socket, or what TLS had deciphered;
+                // if there is more by now, a wait ends at once.
+                self.may_read = count == room;
                 Ok(true)
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -167,6 +180,8 @@ impl Connection {
         }
     }
 }
+
+const READS_AT_ONCE: u32 = 16;
 
 impl AsFd for Connection {
     fn as_fd(&self) -> BorrowedFd<'_> {

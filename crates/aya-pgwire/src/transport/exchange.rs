@@ -27,7 +27,7 @@ impl Connection {
                 return Ok(event);
             }
             let interest = self.send();
-            if self.may_read && self.receive()? {
+            if self.may_read && !self.is_due_to_wait() && self.receive()? {
                 continue;
             }
             self.wait_for(interest, wait)?;
@@ -95,7 +95,7 @@ impl Connection {
     fn wait_for(&mut self, interest: Interest, wait: &mut dyn Wait) -> Result<(), ConnectionError> {
         match wait.wait(self.stream.fd(), interest, None)? {
             Readiness::Ready => {
-                self.may_read = true;
+                (self.may_read, self.reads) = (true, 0);
                 Ok(())
             }
             Readiness::TimedOut => Err(ConnectionError::TimedOut),

