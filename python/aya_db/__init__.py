@@ -1,0 +1,158 @@
+"""A PostgreSQL driver that survives a failover, with the face of psycopg2.
+
+`connect()` takes what ``psycopg2.connect()`` takes and gives what it gives. An application changes
+one import, or none: `install_as_psycopg2()` makes ``import psycopg2`` mean this package.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal as _PyDecimal
+
+from aya_db import extensions as _ext
+from aya_db._alias import install_as_psycopg2
+from aya_db._psycopg import (
+    BINARY,
+    DATETIME,
+    NUMBER,
+    ROWID,
+    STRING,
+    Binary,
+    DatabaseError,
+    DataError,
+    Date,
+    DateFromTicks,
+    Error,
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    NotSupportedError,
+    OperationalError,
+    ProgrammingError,
+    Time,
+    TimeFromTicks,
+    Timestamp,
+    TimestampFromTicks,
+    Warning,
+    __libpq_version__,
+    __version__,
+    _connect,
+    apilevel,
+    paramstyle,
+    threadsafety,
+)
+from aya_db._psycopg import Decimal as _DecimalAdapter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar, overload
+
+    from aya_db._psycopg import connection, cursor
+
+    _ConnectionT = TypeVar("_ConnectionT")
+else:
+
+    def overload(function):
+        """Let the signatures below be, without loading `typing` for them."""
+        return function
+
+
+@overload
+def connect(
+    dsn: str | None = None,
+    connection_factory: None = None,
+    cursor_factory: Callable[..., cursor] | None = None,
+    **kwargs: Any,
+) -> connection: ...
+
+
+@overload
+def connect(
+    dsn: str | None,
+    connection_factory: Callable[..., _ConnectionT],
+    cursor_factory: Callable[..., cursor] | None = None,
+    **kwargs: Any,
+) -> _ConnectionT: ...
+
+
+@overload
+def connect(
+    dsn: str | None = None,
+    *,
+    connection_factory: Callable[..., _ConnectionT],
+    cursor_factory: Callable[..., cursor] | None = None,
+    **kwargs: Any,
+) -> _ConnectionT: ...
+
+
+def connect(
+    dsn: str | None = None,
+    connection_factory: Callable[..., Any] | None = None,
+    cursor_factory: Callable[..., cursor] | None = None,
+    **kwargs: Any,
+) -> Any:
+    """Open a connection.
+
+    What to connect to is said by a connection string, by keywords, or by both, in which case the
+    keywords win: ``connect("dbname=shop user=app", host="db1,db2")``.
+
+    Args:
+        dsn: a connection string as libpq reads it, with this package's own parameters.
+        connection_factory: makes the connection, by default `extensions.connection`.
+        cursor_factory: makes the cursors of the connection unless `cursor()` is told otherwise.
+        **kwargs: the parameters of the connection string; ``database`` stands for ``dbname``, and
+            ``async_`` (or ``async``) asks for a connection that never blocks.
+
+    Returns:
+        The connection.
+    """
+    asynchronous = {name: kwargs.pop(name) for name in ("async", "async_") if name in kwargs}
+    dsn = _ext.make_dsn(dsn, **kwargs)
+    conn = _connect(dsn, connection_factory=connection_factory, **asynchronous)
+    if cursor_factory is not None:
+        conn.cursor_factory = cursor_factory
+    return conn
+
+
+def __getattr__(name: str) -> str:
+    # Reading the metadata of the installation costs more than the import, and few ask for it.
+    if name == "__aya_version__":
+        from importlib.metadata import version
+
+        return version("aya_db")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+_ext.register_adapter(_PyDecimal, _DecimalAdapter)
+
+__all__ = [
+    "BINARY",
+    "DATETIME",
+    "NUMBER",
+    "ROWID",
+    "STRING",
+    "Binary",
+    "DataError",
+    "DatabaseError",
+    "Date",
+    "DateFromTicks",
+    "Error",
+    "IntegrityError",
+    "InterfaceError",
+    "InternalError",
+    "NotSupportedError",
+    "OperationalError",
+    "ProgrammingError",
+    "Time",
+    "TimeFromTicks",
+    "Timestamp",
+    "TimestampFromTicks",
+    "Warning",
+    "__libpq_version__",
+    "__version__",
+    "apilevel",
+    "connect",
+    "install_as_psycopg2",
+    "paramstyle",
+    "threadsafety",
+]
