@@ -1,6 +1,7 @@
 //! `cargo xtask gen`: the committed files that are made from tables.
 
 mod errors;
+mod python;
 mod run;
 mod sqlstate;
 
