@@ -8,6 +8,7 @@ use aya_db_core::pool::TransactionStatus;
 use crate::core::Core;
 use crate::doubt::{Doubt, HAS_LEDGER, LIFE, Left, MARK, NOTE, Resolution, Token, life_of, settle};
 use crate::failed::Failed;
+use crate::link::Link;
 use crate::talk::{Ahead, Talk};
 
 /// How the commit of a transaction is resolved if it comes to be in doubt.
@@ -36,6 +37,15 @@ impl Way {
         match talk.safety {
             Safety::Unmarked => Self::find(core, talk).await,
             Safety::ReadOnly | Safety::Idempotent => Ok(Self::None),
+        }
+    }
+
+    /// Whether it is known already, and nothing is done.
+    pub(crate) fn is_known_to_be_none(core: &Core, link: &Link) -> bool {
+        match core.resolution {
+            Resolution::Off => true,
+            Resolution::LedgerOrNone => link.has_ledger().get() == Some(&false),
+            Resolution::Lsn | Resolution::Ledger | Resolution::LedgerOrLsn => false,
         }
     }
 

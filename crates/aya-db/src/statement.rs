@@ -201,41 +201,75 @@ impl<'a, W: Wanted> Statement<'a, W> {
         }
     }
 
+    /// Asks, with all the care that the call wants.
     pub(crate) async fn ask_on(&mut self, talk: &Talk<'_>) -> Result<W::Answer, Failed> {
-        let options = self.options;
-        if options.safety == Safety::ReadOnly {
-            return self.wanted.ask_read_only(talk, &options.transaction.begin(), self.sql).await;
+        if self.wants_care(talk) {
+            // On the heap: a call's future would hold room for every way to ask.
+            return Box::pin(self.carefully(talk)).await;
         }
-        let takes_care = W::RUNS
-            && options.safety == Safety::Unmarked
-            && self.core.resolution != Resolution::Off;
-        if !takes_care {
-            return self.wanted.ask(talk, self.sql).await;
-        }
-        if is_plain_read(self.sql) {
-            return self.read(talk).await;
-        }
-        match InTransaction::of_autocommit(self.sql) {
-            InTransaction::No => self.write(talk).await,
-            InTransaction::Yes | InTransaction::MayCommit => self.wanted.ask(talk, self.sql).await,
+        match self.wanted.ask(talk, self.sql).await {
+            Ok(answer) => Ok(answer),
+            Err(failed) => Err(self.look_into(failed)),
         }
     }
 
-    /// A statement that seems to read. Where nobody knows whether it ran, it runs again in a READ ONLY
-    /// transaction, in which it cannot write, and so not twice; if it turns out that it wants to write, the
-    /// first failure stands.
-    async fn read(&mut self, talk: &Talk<'_>) -> Result<W::Answer, Failed> {
-        let Some(first) = self.in_doubt.take() else {
-            let failed = match self.wanted.ask(talk, self.sql).await {
-                Ok(answer) => return Ok(answer),
-                Err(failed) => failed,
-            };
+    /// Whether more is to be done than to ask, as far as is known without asking the server. Most calls
+    /// want none, so the text is read last.
+    fn wants_care(&self, talk: &Talk<'_>) -> bool {
+        self.options.safety == Safety::ReadOnly
+            || self.in_doubt.is_some()
+            || (self.is_resolved()
+                && !Way::is_known_to_be_none(self.core, talk.link)
+                && !is_plain_read(self.sql))
+    }
+
+    /// Whether what became of it is to be found out if the answer is lost.
+    fn is_resolved(&self) -> bool {
+        W::RUNS
+            && self.options.safety == Safety::Unmarked
+            && self.core.resolution != Resolution::Off
+    }
+
+    /// After a failure of a statement that was just asked for: one that seems to read may be asked for
+    /// again.
+    fn look_into(&mut self, failed: Failed) -> Failed {
+        if !self.is_resolved() {
+            failed
+        } else if is_plain_read(self.sql) {
             if failed.classify().fate != Fate::Unknown {
-                return Err(failed);
+                return failed;
             }
             self.in_doubt = Some(failed.copy());
-            return Err(failed.with_safety(Safety::ReadOnly));
-        };
+            failed.with_safety(Safety::ReadOnly)
+        } else if self.stands_alone() {
+            self.core.resolution.advise(failed)
+        } else {
+            failed
+        }
+    }
+
+    async fn carefully(&mut self, talk: &Talk<'_>) -> Result<W::Answer, Failed> {
+        if let Some(first) = self.in_doubt.take() {
+            return self.read_again(talk, first).await;
+        }
+        if self.options.safety == Safety::ReadOnly {
+            let begin = self.options.transaction.begin();
+            return self.wanted.ask_read_only(talk, &begin, self.sql).await;
+        }
+        if self.stands_alone() {
+            return self.write(talk).await;
+        }
+        self.wanted.ask(talk, self.sql).await
+    }
+
+    fn stands_alone(&self) -> bool {
+        InTransaction::of_autocommit(self.sql) == InTransaction::No
+    }
+
+    /// A statement that seems to read, and of which nobody knows whether it ran. It runs again in a
+    /// READ ONLY transaction, in which it cannot write, and so not twice; if it turns out that it
+    /// wants to write, the first failure stands.
+    async fn read_again(&mut self, talk: &Talk<'_>, first: Failed) -> Result<W::Answer, Failed> {
         let begin = self.options.transaction.read_only().begin();
         let again = Talk { safety: Safety::ReadOnly, ..*talk };
         let answer = self.wanted.ask_read_only(&again, &begin, self.sql).await;
@@ -257,8 +291,7 @@ impl<W: Wanted> Work for Statement<'_, W> {
     async fn run(&mut self, link: Pooled, attempt: &Attempting<'_>) -> Result<W::Answer, Failed> {
         let alone = Talk::alone(&link, &self.core.session, self.options.safety, attempt.run_until);
         let talk = Talk { canceller: self.options.canceller.as_ref(), ..alone };
-        // On the heap: a call's future holds room for every way to ask.
-        match Box::pin(self.ask_on(&talk)).await {
+        match self.ask_on(&talk).await {
             Ok(answer) => Ok(answer),
             Err(failed) => Err(failed.with_link(link)),
         }

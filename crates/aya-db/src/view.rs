@@ -104,7 +104,7 @@ impl<'a> View<'a> {
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<Row, Error> {
         let sql = sql.text();
-        one(self.query(sql, params).await?, InTransaction::of_autocommit(sql))
+        one(self.query(sql, params).await?, || InTransaction::of_autocommit(sql))
     }
 
     /// See [`Cluster::query_opt`].
@@ -117,7 +117,7 @@ impl<'a> View<'a> {
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<Option<Row>, Error> {
         let sql = sql.text();
-        at_most_one(self.query(sql, params).await?, InTransaction::of_autocommit(sql))
+        at_most_one(self.query(sql, params).await?, || InTransaction::of_autocommit(sql))
     }
 
     /// See [`Cluster::execute`].
@@ -244,18 +244,21 @@ impl View<'_> {
 }
 
 /// The only row.
-pub(crate) fn one(rows: Vec<Row>, scope: InTransaction) -> Result<Row, Error> {
+pub(crate) fn one(rows: Vec<Row>, scope: impl FnOnce() -> InTransaction) -> Result<Row, Error> {
     match <[Row; 1]>::try_from(rows) {
         Ok([row]) => Ok(row),
-        Err(rows) => Err(row_count(scope, rows.len(), "one row")),
+        Err(rows) => Err(row_count(scope(), rows.len(), "one row")),
     }
 }
 
 /// The only row or none.
-pub(crate) fn at_most_one(mut rows: Vec<Row>, scope: InTransaction) -> Result<Option<Row>, Error> {
+pub(crate) fn at_most_one(
+    mut rows: Vec<Row>,
+    scope: impl FnOnce() -> InTransaction,
+) -> Result<Option<Row>, Error> {
     match rows.len() {
         0 | 1 => Ok(rows.pop()),
-        found => Err(row_count(scope, found, "at most one row")),
+        found => Err(row_count(scope(), found, "at most one row")),
     }
 }
 

@@ -101,8 +101,7 @@ impl Session {
         sql: &(impl Sql + ?Sized),
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<Row, Error> {
-        let scope = InTransaction::of_autocommit(sql.text());
-        one(self.query(sql, params).await?, scope)
+        one(self.query(sql, params).await?, || InTransaction::of_autocommit(sql.text()))
     }
 
     /// The only row of a statement, or none.
@@ -114,8 +113,7 @@ impl Session {
         sql: &(impl Sql + ?Sized),
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<Option<Row>, Error> {
-        let scope = InTransaction::of_autocommit(sql.text());
-        at_most_one(self.query(sql, params).await?, scope)
+        at_most_one(self.query(sql, params).await?, || InTransaction::of_autocommit(sql.text()))
     }
 
     /// How many rows a statement touched.

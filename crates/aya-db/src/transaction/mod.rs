@@ -79,7 +79,7 @@ impl Transaction {
         sql: &(impl Sql + ?Sized),
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<Row, Error> {
-        one(self.query(sql, params).await?, InTransaction::Yes)
+        one(self.query(sql, params).await?, || InTransaction::Yes)
     }
 
     /// The only row of a statement, or none.
@@ -91,7 +91,7 @@ impl Transaction {
         sql: &(impl Sql + ?Sized),
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<Option<Row>, Error> {
-        at_most_one(self.query(sql, params).await?, InTransaction::Yes)
+        at_most_one(self.query(sql, params).await?, || InTransaction::Yes)
     }
 
     /// How many rows a statement touched.
