@@ -1,6 +1,7 @@
 //! Runs statements on one connection and reads the facts off its failures.
 
 use std::future::Future;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -96,23 +97,23 @@ impl Talk<'_> {
             return Ok(statement);
         }
         let phase = || Phase::Prepare(self.scope(sql));
-        self.step(phase, Proof::Request, self.link.prepare(sql)).await
+        self.step(phase, Proof::Request, pin!(self.link.prepare(sql))).await
     }
 
     /// The rows of a statement.
     pub(crate) async fn query(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>, Failed> {
         let (statement, mark) = (self.prepare(sql).await?, self.rider().await?);
         let phase = || Phase::Statement(self.scope(sql));
-        let query = self.link.client().query(&statement, params);
-        self.step(phase, Proof::Work, self.riding(mark.as_ref(), query)).await
+        let query = pin!(self.link.client().query(&statement, params));
+        self.step(phase, Proof::Work, pin!(self.riding(mark.as_ref(), query))).await
     }
 
     /// How many rows a statement touched.
     pub(crate) async fn execute(&self, sql: &str, params: Params<'_>) -> Result<u64, Failed> {
         let (statement, mark) = (self.prepare(sql).await?, self.rider().await?);
         let phase = || Phase::Statement(self.scope(sql));
-        let execute = self.link.client().execute(&statement, params);
-        self.step(phase, Proof::Work, self.riding(mark.as_ref(), execute)).await
+        let execute = pin!(self.link.client().execute(&statement, params));
+        self.step(phase, Proof::Work, pin!(self.riding(mark.as_ref(), execute))).await
     }
 
     /// The rows of a statement in a READ ONLY transaction of its own, in as many round trips as
@@ -137,26 +138,27 @@ impl Talk<'_> {
             committed?;
             Ok(rows)
         };
-        self.step(phase, Proof::Work, together).await
+        self.step(phase, Proof::Work, pin!(together)).await
     }
 
     /// Several statements in one message.
     pub(crate) async fn batch(&self, sql: &str) -> Result<(), Failed> {
         let (mark, phase) = (self.rider().await?, || Phase::Statement(self.scope(sql)));
-        let batch = self.link.client().batch_execute(sql);
-        self.step(phase, Proof::Work, self.riding(mark.as_ref(), batch)).await
+        let batch = pin!(self.link.client().batch_execute(sql));
+        self.step(phase, Proof::Work, pin!(self.riding(mark.as_ref(), batch))).await
     }
 
     /// Several statements in one message, with their rows as text.
     pub(crate) async fn simple_query(&self, sql: &str) -> Result<Vec<SimpleQueryMessage>, Failed> {
         let (mark, phase) = (self.rider().await?, || Phase::Statement(self.scope(sql)));
-        let query = self.link.client().simple_query(sql);
-        self.step(phase, Proof::Work, self.riding(mark.as_ref(), query)).await
+        let query = pin!(self.link.client().simple_query(sql));
+        self.step(phase, Proof::Work, pin!(self.riding(mark.as_ref(), query))).await
     }
 
     /// BEGIN.
     pub(crate) async fn begin(&self, sql: &str) -> Result<(), Failed> {
-        self.step(|| Phase::Begin, Proof::Work, self.link.client().batch_execute(sql)).await
+        let begin = pin!(self.link.client().batch_execute(sql));
+        self.step(|| Phase::Begin, Proof::Work, begin).await
     }
 
     /// COMMIT; an answer that says ROLLBACK is a failure.
@@ -169,7 +171,7 @@ impl Talk<'_> {
         };
         let noted = OnceLock::new();
         // On the heap: every transaction's future would hold room for two conversations.
-        let commit = Box::pin(async {
+        let mut commit = Box::pin(async {
             let commit = client.batch_execute("commit");
             match (&before, ahead) {
                 (Some(mark), Ahead::Mark(doubt)) => join!(self.mark(mark, doubt), commit).1,
@@ -184,7 +186,8 @@ impl Talk<'_> {
         });
         // A cancelled COMMIT would stand, but without its standby.
         let alone = Talk { block: Block::None, canceller: None, ..*self };
-        alone.step(|| Phase::Commit, Proof::Work, commit).await?;
+        alone.step(|| Phase::Commit, Proof::Work, commit.as_mut()).await?;
+        drop(commit);
         self.answered_commit().map_err(|failed| match noted.into_inner() {
             Some(error) => failed.because(error),
             None => failed,
@@ -195,7 +198,8 @@ impl Talk<'_> {
     pub(crate) async fn mark_now(&self, doubt: &Doubt) -> Result<(), Failed> {
         let mark = self.prepare(MARK).await?;
         let phase = || Phase::Statement(self.scope(MARK));
-        let row = self.step(phase, Proof::Work, self.link.client().query_one(&mark, &[])).await?;
+        let asked = pin!(self.link.client().query_one(&mark, &[]));
+        let row = self.step(phase, Proof::Work, asked).await?;
         doubt.keep(&row, self.link);
         Ok(())
     }
@@ -221,7 +225,7 @@ impl Talk<'_> {
     async fn riding<T>(
         &self,
         mark: Option<&Statement>,
-        statement: impl Future<Output = Result<T, tokio_postgres::Error>>,
+        statement: Pin<&mut impl Future<Output = Result<T, tokio_postgres::Error>>>,
     ) -> Result<T, tokio_postgres::Error> {
         match (mark, self.rider) {
             (Some(mark), Some(doubt)) => join!(statement, Box::pin(self.mark(mark, doubt))).0,
@@ -256,7 +260,7 @@ impl Talk<'_> {
 
     /// ROLLBACK.
     pub(crate) async fn rollback(&self) -> Result<(), Failed> {
-        let rollback = self.link.client().batch_execute("rollback");
+        let rollback = pin!(self.link.client().batch_execute("rollback"));
         self.step(|| Phase::Rollback, Proof::Work, rollback).await
     }
 
@@ -264,7 +268,7 @@ impl Talk<'_> {
     pub(crate) async fn copy_in(&self, sql: &str) -> Result<CopyInSink<Bytes>, Failed> {
         let statement = self.prepare(sql).await?;
         let phase = || Phase::CopyIn(self.scope(sql));
-        self.step(phase, Proof::Work, self.link.client().copy_in(&statement)).await
+        self.step(phase, Proof::Work, pin!(self.link.client().copy_in(&statement))).await
     }
 
     /// A step of sending COPY data.
@@ -273,7 +277,7 @@ impl Talk<'_> {
         scope: InTransaction,
         send: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, Failed> {
-        self.step(|| Phase::CopyIn(scope), Proof::Given, send).await
+        self.step(|| Phase::CopyIn(scope), Proof::Given, pin!(send)).await
     }
 
     /// The end of COPY FROM STDIN.
@@ -282,14 +286,14 @@ impl Talk<'_> {
         scope: InTransaction,
         finish: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, Failed> {
-        self.step(|| Phase::CopyDone(scope), Proof::CopyDone, finish).await
+        self.step(|| Phase::CopyDone(scope), Proof::CopyDone, pin!(finish)).await
     }
 
     /// Begins COPY TO STDOUT.
     pub(crate) async fn copy_out(&self, sql: &str) -> Result<CopyOutStream, Failed> {
         let statement = self.prepare(sql).await?;
         let phase = || Phase::CopyOut(self.scope(sql));
-        self.step(phase, Proof::Work, self.link.client().copy_out(&statement)).await
+        self.step(phase, Proof::Work, pin!(self.link.client().copy_out(&statement))).await
     }
 
     /// What it means that COPY TO STDOUT ended with this error.
@@ -307,7 +311,7 @@ impl Talk<'_> {
         &self,
         receive: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, Failed> {
-        self.step(|| Phase::CopyOut(self.scope("")), Proof::Given, receive).await
+        self.step(|| Phase::CopyOut(self.scope("")), Proof::Given, pin!(receive)).await
     }
 
     /// How the statement stands to transactions.
@@ -319,11 +323,13 @@ impl Talk<'_> {
         }
     }
 
+    /// The work is pinned where it is made: a future that is handed on by value is kept once by each
+    /// of the futures that it passes through.
     async fn step<T>(
         &self,
         phase: impl FnOnce() -> Phase,
         proof: Proof,
-        work: impl Future<Output = Result<T, tokio_postgres::Error>>,
+        work: Pin<&mut impl Future<Output = Result<T, tokio_postgres::Error>>>,
     ) -> Result<T, Failed> {
         match self.opening {
             Some(opening) if opening.waits() => {
@@ -340,7 +346,7 @@ impl Talk<'_> {
         opening: &Opening,
         phase: impl FnOnce() -> Phase,
         proof: Proof,
-        work: impl Future<Output = Result<T, tokio_postgres::Error>>,
+        work: Pin<&mut impl Future<Output = Result<T, tokio_postgres::Error>>>,
     ) -> Result<T, Failed> {
         let Some(begin) = opening.take() else {
             return self.take_step(phase, proof, work).await;
@@ -367,7 +373,7 @@ impl Talk<'_> {
         };
         let phase = phase();
         let failed_in = || if refused.get().is_some() { Phase::Begin } else { phase };
-        let answer = alone.take_step(failed_in, proof, together).await?;
+        let answer = alone.take_step(failed_in, proof, pin!(together)).await?;
         match (refused.into_inner().flatten(), phase) {
             (None, _) => Ok(answer),
             (Some(_), _) if opening.lone() == Lone::Serves => Ok(answer),
@@ -386,7 +392,7 @@ impl Talk<'_> {
         &self,
         phase: impl FnOnce() -> Phase,
         proof: Proof,
-        work: impl Future<Output = Result<T, tokio_postgres::Error>>,
+        work: Pin<&mut impl Future<Output = Result<T, tokio_postgres::Error>>>,
     ) -> Result<T, Failed> {
         if self.link.state().has_notices() {
             // What was said before this statement is not about it.
@@ -417,12 +423,11 @@ impl Talk<'_> {
     /// can be committing: a COMMIT that waits for its standby would give up the wait and stand.
     async fn limited<T>(
         &self,
-        work: impl Future<Output = Result<T, tokio_postgres::Error>>,
+        mut work: Pin<&mut impl Future<Output = Result<T, tokio_postgres::Error>>>,
         cancel: Cancel,
     ) -> Result<T, tokio_postgres::Error> {
         let Some(until) = self.until else { return work.await };
-        tokio::pin!(work);
-        match timeout_at(until, &mut work).await {
+        match timeout_at(until, work.as_mut()).await {
             Ok(answered) => answered,
             Err(_) => {
                 if cancel == Cancel::Safe {
@@ -496,7 +501,8 @@ impl Talk<'_> {
     async fn settle(&self) {
         if self.link.state().outstanding() > 0 {
             // If it fails, the connection is closed, which is a state as clear.
-            let _ = self.limited(self.link.client().check_connection(), Cancel::Unsafe).await;
+            let check = pin!(self.link.client().check_connection());
+            let _ = self.limited(check, Cancel::Unsafe).await;
         }
     }
 
