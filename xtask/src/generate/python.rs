@@ -24,7 +24,11 @@ pub(crate) fn files(tables: &Tables<'_>) -> Result<Vec<(String, String)>> {
     conditions.sort_by_key(|it| it.code);
     Ok(vec![
         ("python/aya_db/errorcodes.py".to_owned(), codes(&classes, &conditions)?),
-        ("python/aya_db/errors.pyi".to_owned(), exceptions(&classes, &conditions)?),
+        ("python/aya_db/errors.pyi".to_owned(), stub(&exceptions(&classes, &conditions)?)?),
+        (
+            "crates/aya-db-python/src/error/conditions.rs".to_owned(),
+            table(&classes, &exceptions(&classes, &conditions)?)?,
+        ),
     ])
 }
 
@@ -78,34 +82,84 @@ fn codes(classes: &[Class<'_>], conditions: &[Condition<'_>]) -> Result<String> 
     Ok(text)
 }
 
-/// `errors.pyi`: the classes that the compiled module makes while it is loaded.
-fn exceptions(classes: &[Class<'_>], conditions: &[Condition<'_>]) -> Result<String> {
-    let mut text = format!("# {HEAD}\n\nfrom aya_db._psycopg import (\n");
-    for base in BASES {
-        writeln!(text, "    {base} as {base},")?;
-    }
-    text.push_str(")\n\ndef lookup(code: str) -> type[Error]: ...\n\n");
+/// The exception of a condition.
+struct Exception<'a> {
+    code: &'a str,
+    class: String,
+    base: &'a str,
+}
+
+/// An exception for each condition that can be raised.
+fn exceptions<'a>(
+    classes: &[Class<'a>],
+    conditions: &[Condition<'a>],
+) -> Result<Vec<Exception<'a>>> {
     let mut used: BTreeSet<String> = BASES.iter().map(|&it| it.to_owned()).collect();
+    let mut exceptions = Vec::new();
     for Condition { code, kind, name } in conditions.iter().filter(|it| it.kind != Kind::Other) {
-        let exception = classes
+        let base = classes
             .iter()
             .filter(|it| code.starts_with(it.prefix))
             .max_by_key(|it| it.prefix.len())
             .and_then(|it| it.exception);
-        let exception = match (exception, kind) {
-            (Some(exception), _) => exception,
+        let base = match (base, kind) {
+            (Some(base), _) => base,
             (None, Kind::Warning) => continue,
             (None, _) => bail!("{code} is of no class with an exception"),
         };
-        ensure!(BASES.contains(&exception), "{exception} is no exception of DB-API");
+        ensure!(BASES.contains(&base), "{base} is no exception of DB-API");
         let mut class = camel(name);
         if !used.insert(class.clone()) {
             // The external routines repeat names of the routines, and one is also DB-API's.
             class.push_str(if BASES.contains(&&*class) { "_" } else { "Ext" });
             ensure!(used.insert(class.clone()), "{class} is used twice");
         }
-        writeln!(text, "class {class}({exception}): ...  # {code}")?;
+        exceptions.push(Exception { code, class, base });
     }
+    Ok(exceptions)
+}
+
+/// `errors.pyi`: the classes that the compiled module makes while it is loaded.
+fn stub(exceptions: &[Exception<'_>]) -> Result<String> {
+    let mut text = format!("# {HEAD}\n\nfrom aya_db._psycopg import (\n");
+    for base in BASES {
+        writeln!(text, "    {base} as {base},")?;
+    }
+    text.push_str(")\n\ndef lookup(code: str) -> type[Error]: ...\n\n");
+    for Exception { code, class, base } in exceptions {
+        writeln!(text, "class {class}({base}): ...  # {code}")?;
+    }
+    Ok(text)
+}
+
+/// `conditions.rs`: what the compiled module makes them from.
+fn table(classes: &[Class<'_>], exceptions: &[Exception<'_>]) -> Result<String> {
+    let mut text = format!(
+        "// {HEAD}\n\n/// Each condition: its code, its exception, and the base of that.\n"
+    );
+    text.push_str("pub(super) const CONDITIONS: &[(&str, &str, &str)] = &[\n");
+    for Exception { code, class, base } in exceptions {
+        let line = format!("    (\"{code}\", \"{class}\", \"{base}\"),");
+        match line.len() > 100 {
+            false => writeln!(text, "{line}")?,
+            true => {
+                writeln!(
+                    text,
+                    "    (\n        \"{code}\",\n        \"{class}\",\n        \"{base}\",\n    ),"
+                )?;
+            }
+        }
+    }
+    text.push_str(
+        "];\n\n/// The exceptions of codes that have none of their own, by their class.\n",
+    );
+    text.push_str("pub(super) const CLASSES: &[(&str, &str)] = &[\n");
+    for Class { prefix, exception, .. } in classes.iter().filter(|it| it.prefix.len() == 2) {
+        if let Some(exception) = exception {
+            writeln!(text, "    (\"{prefix}\", \"{exception}\"),")?;
+        }
+    }
+    text.push_str("];\n");
     Ok(text)
 }
 
@@ -195,7 +249,7 @@ mod tests {
 
     fn generated(conditions: &str) -> Result<(String, String)> {
         let tables = Tables { conditions, former: "57099\tN\tgone\n", classes: CLASSES };
-        let [codes, errors]: [_; 2] = files(&tables)?.try_into().unwrap();
+        let [codes, errors, _]: [_; 3] = files(&tables)?.try_into().unwrap();
         Ok((codes.1, errors.1))
     }
 

@@ -30,6 +30,11 @@ impl Canceller {
         Self { server, key }
     }
 
+    /// The number of the server's process that runs the session.
+    pub const fn process_id(&self) -> i32 {
+        self.key.process_id()
+    }
+
     /// Sends the request, and waits until the server has taken it. Whether anything was
     /// cancelled, the statement's own answer tells.
     ///

@@ -1,0 +1,61 @@
+//! Notices and notifications: from the wire to the lists of the connection.
+
+use pyo3::prelude::*;
+
+use super::object::Connection;
+use super::running::{notice_text, notification, shorten};
+use crate::encoding::Encoding;
+use crate::lock::Locked as _;
+use crate::wire::Link;
+
+/// Hands out what has come aside. Nothing of it may fail the call that it came with.
+pub(super) fn publish(slf: &Bound<'_, Connection>) {
+    let py = slf.py();
+    let this = slf.get();
+    let (aside, session) = py.detach(|| {
+        let mut line = this.wire.lock();
+        let aside = std::mem::take(&mut line.aside);
+        let session = match (&line.link, aside.changed) {
+            (Link::Open(connection), true) => {
+                let session = connection.session();
+                let standard = session.parameter("standard_conforming_strings");
+                let encoding = session.parameter("client_encoding").map(<[u8]>::to_vec);
+                Some((standard != Some(b"off"), encoding))
+            }
+            _ => None,
+        };
+        (aside, session)
+    });
+    if let Some((standard, encoding)) = session {
+        changed(py, this, standard, encoding.as_deref());
+    }
+    if aside.notices.is_empty() && aside.notifications.is_empty() {
+        return;
+    }
+    let encoding = this.dialect().encoding;
+    let Some((notices, notifies)) = this.lists(py) else { return };
+    for notice in &aside.notices {
+        let _ = notices.call_method1("append", (notice_text(py, &encoding, notice),));
+    }
+    if !aside.notices.is_empty() {
+        shorten(&notices);
+    }
+    for told in &aside.notifications {
+        let _ = notification(py, &encoding, told)
+            .and_then(|notify| notifies.call_method1("append", (notify,)));
+    }
+}
+
+/// Follows a variable that the user has SET, which the server reports.
+fn changed(py: Python<'_>, this: &Connection, standard: bool, encoding: Option<&[u8]>) {
+    let now = this.dialect().encoding;
+    let named = encoding.map(|name| Encoding::find(py, &String::from_utf8_lossy(name)));
+    let mut state = this.state.locked();
+    state.dialect.standard_strings = standard;
+    // An encoding that Python has no codec for is told by the first text in it.
+    if let Some(Ok(encoding)) = named
+        && encoding.name() != now.name()
+    {
+        state.dialect.encoding = encoding;
+    }
+}

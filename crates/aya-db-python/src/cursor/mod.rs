@@ -1,0 +1,18 @@
+//! `cursor`.
+//!
+//! ```text
+//!  object -> executing -> connection   statements
+//!         -> fetching  -> cast         their rows
+//!         -> named                     cursors of the server
+//!         -> copying                   COPY
+//! ```
+
+mod copying;
+mod executing;
+mod fetching;
+mod named;
+mod object;
+mod state;
+mod statement;
+
+pub(crate) use self::object::Cursor;
