@@ -6,6 +6,7 @@
     reason = "a command line program talks on its output"
 )]
 
+mod bench;
 mod generate;
 mod metadata;
 mod passthrough;
@@ -71,9 +72,10 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Run the benchmarks
+    /// Run the benchmarks; with `python` in front of the arguments, those of the Python package
+    #[command(disable_help_flag = true)]
     Bench {
-        /// Passed on to `cargo bench`
+        /// Passed on to the benchmarks
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
@@ -109,7 +111,7 @@ fn run(command: Command) -> Result<()> {
         Command::Tidy => tidy::run(&root),
         Command::Gen { check: false } => generate::run(&root, generate::Mode::Write),
         Command::Gen { check: true } => generate::run(&root, generate::Mode::Check),
-        Command::Bench { arguments } => passthrough::bench(&root, &arguments),
+        Command::Bench { arguments } => bench::run(&root, &arguments),
         Command::Fuzz { arguments } => passthrough::fuzz(&root, &arguments),
     }
 }

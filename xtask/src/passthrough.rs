@@ -1,4 +1,4 @@
-//! The verbs that only start cargo: `demo`, `soak`, `trials`, `fix`, `bench` and `fuzz`.
+//! The verbs that only start cargo: `demo`, `soak`, `trials`, `fix` and `fuzz`.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -40,14 +40,6 @@ pub(crate) fn fix(root: &Path) -> Result<()> {
     run(cargo(root, &clippy))?;
     generate::run(root, generate::Mode::Write)?;
     run(cargo(root, &["fmt", "--all"]))
-}
-
-/// Runs the benchmarks.
-pub(crate) fn bench(root: &Path, arguments: &[OsString]) -> Result<()> {
-    setup::protoc(root)?;
-    let mut bench = cargo(root, &["bench", "--package", "aya-benches", "--"]);
-    bench.args(arguments);
-    run(bench)
 }
 
 /// Runs a fuzzer: that of the wire session if the first argument is `wire`, else that of
