@@ -34,6 +34,9 @@ class Situation:
     def __enter__(self) -> dict[str, Any]:
         """Return what the names of a snippet mean."""
         driver = self._load()
+        # Last things first: connections are closed before registers are put back, and those before
+        # this connects again.
+        self._open.callback(self._forget_prepared)
         self._keep_registers()
         conn = self._connect()
         submodules = ("errorcodes", "errors", "extensions", "extras", "pool", "sql", "tz")
@@ -79,6 +82,14 @@ class Situation:
         for register in (ext.adapters, ext.string_types, ext.binary_types):
             self._open.callback(register.update, dict(register))
             self._open.callback(register.clear)
+
+    def _forget_prepared(self) -> None:
+        """End the transactions that snippets have prepared, which outlive their connections."""
+        with closing(self._load().connect(self._dsn)) as conn, conn.cursor() as cursor:
+            conn.autocommit = True
+            cursor.execute("select gid from pg_prepared_xacts where database = current_database()")
+            for row in cursor.fetchall():
+                cursor.execute("rollback prepared %s", row)
 
     def _connect(self, **kwargs: Any) -> Any:
         return self._open.enter_context(closing(self._load().connect(self._dsn, **kwargs)))
