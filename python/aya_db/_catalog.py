@@ -26,6 +26,13 @@ def solve_conn_curs(conn_or_curs: _Scope | None) -> tuple[connection, cursor]:
     return conn, conn.cursor(cursor_factory=cursor)
 
 
+def type_name(name: object) -> str:
+    """Return ``name`` if it is a text; the server's complaint would end the caller's transaction."""
+    if not isinstance(name, str):
+        raise TypeError(f"the name of a type must be a string, got {type(name).__name__}")
+    return name
+
+
 class found:
     """Leaves a connection in the state it was found in, for the time of a question.
 

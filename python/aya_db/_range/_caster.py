@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from aya_db._adapters import register_adapter
-from aya_db._catalog import found, solve_conn_curs
+from aya_db._catalog import found, solve_conn_curs, type_name
 from aya_db._psycopg import (
     InterfaceError,
     ProgrammingError,
@@ -137,7 +137,7 @@ class RangeCaster:
                 "select t.oid, r.rngsubtype, t.typarray from pg_type t"
                 " join pg_range r on r.rngtypid = t.oid"
                 " where t.oid = to_regtype(%s)",
-                (name,),
+                (type_name(name),),
             )
             row = curs.fetchone()
         if row is None:

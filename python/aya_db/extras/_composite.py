@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import namedtuple
 
-from aya_db._catalog import found, solve_conn_curs
+from aya_db._catalog import found, solve_conn_curs, type_name
 from aya_db._psycopg import (
     DataError,
     ProgrammingError,
@@ -117,7 +117,7 @@ class CompositeCaster:
                 " join pg_attribute a on a.attrelid = t.typrelid"
                 " where t.oid = to_regtype(%s) and a.attnum > 0 and not a.attisdropped"
                 " order by a.attnum",
-                (name,),
+                (type_name(name),),
             )
             rows = curs.fetchall()
         if not rows:

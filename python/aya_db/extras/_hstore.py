@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from operator import index
 
 from aya_db._adapters import register_adapter
 from aya_db._catalog import found, solve_conn_curs
@@ -96,7 +97,10 @@ class HstoreAdapter:
         while place < len(s):
             match = cls._re_hstore.match(s, place)
             if match is None:
-                raise InterfaceError(f"error parsing hstore: unparsed data after char {place}")
+                # What follows is another pair, or nothing that could be one.
+                more = cls._re_hstore.search(s, place) is not None
+                what = " pair at char" if more else ": unparsed data after char"
+                raise InterfaceError(f"error parsing hstore{what} {place}")
             key, value = match.groups()
             if value is not None:
                 value = _bsdec.sub(r"\1", value)
@@ -161,4 +165,4 @@ def register_hstore(
 def _as_tuple(oid: int | Sequence[int] | None) -> tuple[int, ...]:
     if oid is None:
         return ()
-    return (oid,) if isinstance(oid, int) else tuple(oid)
+    return (oid,) if isinstance(oid, int) else tuple(map(index, oid))

@@ -53,6 +53,7 @@ class ReplicationCursor(_replicationCursor):
                 connection's.
             output_plugin: the plugin that writes the changes; a logical slot needs one.
         """
+        command = f"CREATE_REPLICATION_SLOT {quote_ident(slot_name, self)} "
         logical = self._is_logical(slot_type)
         if logical and output_plugin is None:
             raise ProgrammingError(
@@ -62,7 +63,6 @@ class ReplicationCursor(_replicationCursor):
             raise ProgrammingError(
                 "cannot specify output plugin name when creating physical replication slot"
             )
-        command = f"CREATE_REPLICATION_SLOT {quote_ident(slot_name, self)} "
         if output_plugin is None:
             command += "PHYSICAL"
         else:
@@ -114,7 +114,9 @@ class ReplicationCursor(_replicationCursor):
                 raise ProgrammingError(
                     "cannot specify output plugin options for physical replication"
                 )
-            written = [f"{quote_ident(name, self)} {_literal(options[name])}" for name in options]
+            written = [
+                f"{quote_ident(name, self)} {_literal(value)}" for name, value in options.items()
+            ]
             command += f" ({', '.join(written)})"
         self.start_replication_expert(command, decode=decode, status_interval=status_interval)
 
