@@ -27,7 +27,7 @@ def solve_conn_curs(conn_or_curs: _Scope | None) -> tuple[connection, cursor]:
 
 
 def type_name(name: object) -> str:
-    """Return ``name`` if it is a text; the server's complaint would end the caller's transaction."""
+    """Return ``name``, if it is a text; the server's complaint would end a transaction."""
     if not isinstance(name, str):
         raise TypeError(f"the name of a type must be a string, got {type(name).__name__}")
     return name
