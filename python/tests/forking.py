@@ -27,15 +27,6 @@ WORKERS = 4
 DRIVER = module_under_test()
 
 
-def dsn(hosts: str) -> str:
-    """Return the connection string; a later keyword wins over an earlier one."""
-    server = Server.from_environment()
-    if hosts == "one":
-        return server.dsn
-    twice = f"host={server.host},{server.host} port={server.port},{server.port}"
-    return f"{server.dsn} {twice} target_session_attrs=read-write"
-
-
 class Parent:
     """A connection in the middle of its work, which must not notice that others fork below it."""
 
@@ -243,8 +234,10 @@ PROGRAMS = [
 
 if __name__ == "__main__":
     name, hosts = sys.argv[1:]
+    server = Server.from_environment()
+    where = server.dsn if hosts == "one" else server.cluster_dsn
     # Only the process that was started says that all went well.
     started = os.getpid()
-    next(it for it in [*PROGRAMS, one_fails] if it.__name__ == name)(dsn(hosts))
+    next(it for it in [*PROGRAMS, one_fails] if it.__name__ == name)(where)
     assert os.getpid() == started
     print("well")

@@ -43,6 +43,12 @@ class Server:
             f" dbname={self.database} connect_timeout=10"
         )
 
+    @property
+    def cluster_dsn(self) -> str:
+        """Return the same with the server named twice, as if it were a cluster to be watched."""
+        twice = f"host={self.host},{self.host} port={self.port},{self.port}"
+        return f"{self.dsn} {twice} target_session_attrs=read-write"
+
     def hide(self, text: str) -> str:
         """Put names in the place of the address, which is another one in each run."""
         text = re.sub(r"\b127\.\d+\.\d+\.\d+\b", "HOST", text)

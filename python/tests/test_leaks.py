@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 DRIVER = module_under_test()
 EXTENSIONS = module_under_test("extensions")
-DSN = Server.from_environment().dsn
+SERVER = Server.from_environment()
+DSN = SERVER.dsn
 
 # Below any structure worth leaking, above what the allocator's arenas drift by.
 BYTES_A_TURN = 256
@@ -42,6 +43,11 @@ def check(action: Callable[[], object], times: int) -> None:
 
 def test_ten_thousand_connections(conn: Any) -> None:
     check(lambda: DRIVER.connect(DSN).close(), 10_000)
+    wait_until_alone(conn)
+
+
+def test_connections_to_a_cluster(conn: Any) -> None:
+    check(lambda: DRIVER.connect(SERVER.cluster_dsn).close(), 1_000)
     wait_until_alone(conn)
 
 
