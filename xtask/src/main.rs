@@ -10,6 +10,7 @@ mod bench;
 mod generate;
 mod metadata;
 mod passthrough;
+mod python;
 mod setup;
 mod test;
 mod tidy;
@@ -59,6 +60,9 @@ enum Command {
         /// Leave out the tests that start real clusters
         #[arg(long)]
         quick: bool,
+        /// Only the Python package
+        #[arg(long)]
+        python: bool,
     },
     /// What a pull request must pass: the same as `test`
     Verify,
@@ -105,8 +109,14 @@ fn run(command: Command) -> Result<()> {
         Command::Soak { arguments } => passthrough::demo(&root, "soak", &arguments),
         Command::Trials { arguments } => passthrough::trials(&root, &arguments),
         Command::Setup => setup::run(&root),
-        Command::Test { quick: true } => test::run(&root, test::Layers::Quick),
-        Command::Test { quick: false } | Command::Verify => test::run(&root, test::Layers::All),
+        Command::Test { quick, python } => {
+            let layers = if quick { test::Layers::Quick } else { test::Layers::All };
+            match python {
+                true => test::run_python(&root, layers),
+                false => test::run(&root, layers),
+            }
+        }
+        Command::Verify => test::run(&root, test::Layers::All),
         Command::Fix => passthrough::fix(&root),
         Command::Tidy => tidy::run(&root),
         Command::Gen { check: false } => generate::run(&root, generate::Mode::Write),

@@ -1,4 +1,4 @@
-//! How many tests passed and failed, read from what nextest and rustdoc print.
+//! How many tests passed and failed, read from what nextest, rustdoc and pytest print.
 
 use std::ops::AddAssign;
 
@@ -29,9 +29,19 @@ pub(crate) fn count(output: &str) -> Count {
             *nextest.get_or_insert_default() += fields(tail, ',');
         } else if let Some((_, tail)) = line.split_once("test result:") {
             libtest += fields(tail.split_once('.').map_or(tail, |(_, counts)| counts), ';');
+        } else if let Some(counts) = of_pytest(line) {
+            libtest += fields(counts, ',');
         }
     }
     nextest.unwrap_or(libtest)
+}
+
+/// The counts of pytest's last line, `1 failed, 12 passed in 3.45s`.
+fn of_pytest(line: &str) -> Option<&str> {
+    let (counts, time) = line.trim_matches(['=', ' ']).rsplit_once(" in ")?;
+    let time = time.split_once('s').map_or(time, |it| it.0);
+    (time.parse::<f64>().is_ok() && counts.starts_with(|it: char| it.is_ascii_digit()))
+        .then_some(counts)
 }
 
 /// The counts of `12 passed (1 slow), 1 failed, 1 timed out, 3 skipped`.
@@ -42,7 +52,7 @@ fn fields(text: &str, separator: char) -> Count {
         let Some(number) = words.next().and_then(|word| word.parse::<u64>().ok()) else { continue };
         match words.next() {
             Some("passed") => sum.passed += number,
-            Some("failed" | "timed" | "exec") => sum.failed += number,
+            Some("failed" | "timed" | "exec" | "error" | "errors") => sum.failed += number,
             _ => {}
         }
     }
@@ -66,6 +76,14 @@ mod tests {
         let output = "test result: FAILED. 4 passed; 1 failed; 0 ignored; finished in 0.00s\n\
              test result: ok. 2 passed; 0 failed; 0 ignored; finished in 0.00s\n";
         assert_eq!(count(output), Count { passed: 6, failed: 1 });
+    }
+
+    #[test]
+    fn the_last_line_of_pytest_is_counted() {
+        let output = "....\n3 failed, 12 passed, 1 skipped in 322.97s (0:05:22)\n";
+        assert_eq!(count(output), Count { passed: 12, failed: 3 });
+        assert_eq!(count("== 2 passed in 0.10s =="), Count { passed: 2, failed: 0 });
+        assert_eq!(count("it took 3 tries in 2 days"), Count::default());
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
+use super::python;
 use super::stage::{End, Stages};
 use crate::{generate, metadata, setup, tidy};
 
@@ -56,20 +57,35 @@ pub(crate) fn run(root: &Path, layers: Layers) -> Result<()> {
         Layers::Quick => stages.skip("live", "--quick"),
         Layers::All => stages.commands("live", vec![shell.nextest("live", &live)]),
     }
+    python::run(&mut stages, &shell, layers);
+    finish(stages)
+}
+
+/// Runs the stages of the Python package alone.
+pub(crate) fn run_python(root: &Path, layers: Layers) -> Result<()> {
+    let mut stages = Stages::new(root.join("target/test-logs"))?;
+    stages.step("setup", || setup::run(root));
+    let mut shell = Shell { root, path: setup::search_path(root)?, servers: Vec::new() };
+    servers(&mut stages, &mut shell);
+    python::run(&mut stages, &shell, layers);
+    finish(stages)
+}
+
+fn finish(stages: Stages) -> Result<()> {
     if !stages.finish() {
         bail!("not everything passed");
     }
     Ok(())
 }
 
-struct Shell<'a> {
-    root: &'a Path,
+pub(super) struct Shell<'a> {
+    pub(super) root: &'a Path,
     path: OsString,
     servers: Vec<(String, String)>,
 }
 
 impl Shell<'_> {
-    fn cargo(&self, arguments: &[&str]) -> Command {
+    pub(super) fn cargo(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("cargo");
         command.args(arguments).current_dir(self.root).env("PATH", &self.path);
         command
