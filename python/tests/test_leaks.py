@@ -36,8 +36,8 @@ def check(action: Callable[[], object], times: int) -> None:
     grown = growth(action, times)
     assert grown.descriptors == 0
     assert grown.threads <= 0
-    # An object for each turn would be `times` of them or more.
-    assert grown.blocks < times / 5 + 50
+    # An object for each turn would be `times` of them or more; freelists fill up unevenly.
+    assert grown.blocks < times / 2 + 50
     assert grown.resident_bytes < BYTES_A_TURN * times + BYTES_OF_DRIFT
 
 
