@@ -28,6 +28,7 @@ fn rust(root: &Path, arguments: &[OsString]) -> Result<()> {
 /// Builds the wheel as it is published, installs it beside the competitors, and measures them
 /// below a server that is there for nothing else.
 fn python(root: &Path, arguments: &[OsString]) -> Result<()> {
+    setup::protoc(root)?;
     let requirements = root.join("benches/python/requirements.txt");
     let environment = Environment::prepare(root, "bench", &requirements)?;
     environment.install(&environment.build_wheel(root)?)?;
