@@ -24,7 +24,6 @@ class Asyncpg:
         self._conn = self._loop.run_until_complete(_connect())
         self._insertions = data.insertions()
         self._copied = data.copied()
-        self._crowd: list[Any] = []
 
     @property
     def version(self) -> str:
@@ -72,15 +71,18 @@ class Asyncpg:
     def threads(self) -> float:
         """Let tasks do what threads do for the others."""
 
-        async def crowd() -> None:
-            while len(self._crowd) < THREADS:
-                self._crowd.append(await _connect())
+        async def run() -> float:
+            crowd = [await _connect() for _ in range(THREADS)]
+            try:
+                return await seconds_async(lambda: work(crowd))
+            finally:
+                for conn in crowd:
+                    await conn.close()
 
-        async def run() -> None:
-            await asyncio.gather(*(_select_1(conn, STATEMENTS_A_THREAD) for conn in self._crowd))
+        async def work(crowd: list[Any]) -> None:
+            await asyncio.gather(*(_select_1(conn, STATEMENTS_A_THREAD) for conn in crowd))
 
-        self._loop.run_until_complete(crowd())
-        return self._seconds(run)
+        return self._loop.run_until_complete(run())
 
     def memory(self) -> float:
         self._loop.run_until_complete(self._conn.fetch("select * from many limit 1000"))

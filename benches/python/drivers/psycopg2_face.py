@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import io
 import threading
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import Any
 
 import data
@@ -26,7 +26,6 @@ class Psycopg2Face:
         self._conn = self._connect()
         self._insertions = data.insertions()
         self._copied = data.copied()
-        self._crowd: list[Any] = []
 
     @property
     def version(self) -> str:
@@ -82,21 +81,20 @@ class Psycopg2Face:
         return seconds(run)
 
     def threads(self) -> float:
-        while len(self._crowd) < THREADS:
-            self._crowd.append(self._connect())
-
         def work(conn: Any) -> None:
             with conn.cursor() as cur:
                 _select_1(cur, STATEMENTS_A_THREAD)
 
         def run() -> None:
-            threads = [threading.Thread(target=work, args=(conn,)) for conn in self._crowd]
+            threads = [threading.Thread(target=work, args=(conn,)) for conn in crowd]
             for thread in threads:
                 thread.start()
             for thread in threads:
                 thread.join()
 
-        return seconds(run)
+        with ExitStack() as opened:
+            crowd = [opened.enter_context(closing(self._connect())) for _ in range(THREADS)]
+            return seconds(run)
 
     def memory(self) -> float:
         self._fetch("select * from many limit 1000")

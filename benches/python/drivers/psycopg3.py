@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import Any
 
 import psycopg
@@ -25,7 +25,6 @@ class Psycopg3:
         self._conn = self._connect()
         self._insertions = data.insertions()
         self._copied = data.copied()
-        self._crowd: list[Any] = []
 
     @property
     def version(self) -> str:
@@ -86,21 +85,20 @@ class Psycopg3:
         return seconds(run)
 
     def threads(self) -> float:
-        while len(self._crowd) < THREADS:
-            self._crowd.append(self._connect())
-
         def work(conn: Any) -> None:
             with conn.cursor() as cur:
                 _select_1(cur, STATEMENTS_A_THREAD)
 
         def run() -> None:
-            threads = [threading.Thread(target=work, args=(conn,)) for conn in self._crowd]
+            threads = [threading.Thread(target=work, args=(conn,)) for conn in crowd]
             for thread in threads:
                 thread.start()
             for thread in threads:
                 thread.join()
 
-        return seconds(run)
+        with ExitStack() as opened:
+            crowd = [opened.enter_context(closing(self._connect())) for _ in range(THREADS)]
+            return seconds(run)
 
     def memory(self) -> float:
         self._fetch("select * from many limit 1000")
