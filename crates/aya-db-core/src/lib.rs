@@ -18,6 +18,7 @@ pub mod observation;
 pub mod pool;
 pub mod retry;
 pub mod route;
+pub mod server_sql;
 pub mod session;
 pub mod snapshot;
 pub mod sql_text;

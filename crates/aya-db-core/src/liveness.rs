@@ -44,6 +44,15 @@ pub struct LivenessPolicy {
     pub stall: Duration,
 }
 
+impl LivenessPolicy {
+    /// A watch ticks eight times within `silence_timeout`, so that silence is noticed within a quarter
+    /// of it after it has lasted that long.
+    pub fn of(silence_timeout: Duration) -> Self {
+        let tick = silence_timeout / 8;
+        Self { tick, quiet: tick, silence_timeout, stall: silence_timeout / 3, ..Self::default() }
+    }
+}
+
 impl Default for LivenessPolicy {
     /// Ticks of 250 ms, silence after 1500 ms and 4 pings: noticed within 2 s.
     fn default() -> Self {

@@ -4,7 +4,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::{Lsn, MemberName, NodeId, ServerIncarnation, SystemIdentifier, Timeline, WallTime};
+use crate::failure::Cause;
+use crate::{
+    Lsn, MemberName, NodeId, ServerIncarnation, SqlState, SystemIdentifier, Timeline, WallTime,
+};
 
 /// One of the three places from which the driver learns of the cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -187,6 +190,27 @@ pub enum Unreachable {
     TooManyConnections,
     /// The server answered and refused us: password, database, TLS, protocol.
     Rejected,
+}
+
+impl Unreachable {
+    /// What the end of an attempt to connect says of the server.
+    pub fn of(cause: &Cause) -> Self {
+        match cause {
+            Cause::Server(error) => match error.sqlstate {
+                SqlState::CANNOT_CONNECT_NOW
+                | SqlState::ADMIN_SHUTDOWN
+                | SqlState::CRASH_SHUTDOWN => Self::NotReady,
+                SqlState::TOO_MANY_CONNECTIONS => Self::TooManyConnections,
+                _ => Self::Rejected,
+            },
+            Cause::NameResolution => Self::NameResolution,
+            Cause::Deadline | Cause::Silent => Self::Silent,
+            Cause::Tls(_) | Cause::Protocol | Cause::Authentication | Cause::Client(_) => {
+                Self::Rejected
+            }
+            _ => Self::Refused,
+        }
+    }
 }
 
 impl fmt::Display for Unreachable {

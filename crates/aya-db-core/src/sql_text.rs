@@ -211,6 +211,27 @@ fn is_last_statement(mut rest: Tokens<'_>) -> bool {
 /// The words by which a statement writes; `INTO` makes a table of what is selected.
 const WRITING: [&str; 5] = ["insert", "update", "delete", "merge", "into"];
 
+/// Whether a statement in a transaction may write to the log, so that the transaction's mark rides along
+/// with it.
+pub fn may_write(sql: &str) -> bool {
+    !is_plain_read(sql) && !tokens(sql).next().is_some_and(|first| first.is_any(&SETTING))
+}
+
+/// First words of statements that write nothing themselves.
+const SETTING: [&str; 11] = [
+    "commit",
+    "savepoint",
+    "release",
+    "rollback",
+    "set",
+    "reset",
+    "declare",
+    "fetch",
+    "move",
+    "close",
+    "lock",
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;

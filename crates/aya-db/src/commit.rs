@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use aya_db_core::continuity::Resolution;
 use aya_db_core::failure::{Cause, ClientFault, Facts, InTransaction, Phase, Safety, Sent};
 use aya_db_core::pool::TransactionStatus;
+use aya_db_core::server_sql::{HAS_LEDGER, LIFE, MARK, NOTE};
 
 use crate::core::Core;
-use crate::doubt::{Doubt, HAS_LEDGER, LIFE, Left, MARK, NOTE, Resolution, Token, life_of, settle};
+use crate::doubt::{Doubt, Left, Token, life_of, settle};
 use crate::failed::Failed;
 use crate::link::Link;
 use crate::talk::{Ahead, Talk};

@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio::sync::oneshot;
 
+use aya_db_core::continuity::Resolution;
 use aya_db_core::failure::Classified;
 use aya_db_core::pool::{RecyclePolicy, SlotPolicy};
 use aya_db_core::retry::{Budget, BudgetState, Policy};
 
 use crate::connect::Session;
-use crate::doubt::{Pruner, Resolution};
+use crate::doubt::Pruner;
 use crate::failed::Failed;
 use crate::monitor::Monitor;
 use crate::pool::{Dialling, Keeper};

@@ -51,7 +51,6 @@ mod options;
 mod plain_selects;
 mod pool;
 mod reads;
-mod server_sql;
 mod session;
 mod sql;
 mod statement;

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, SimpleQueryMessage};
 
+use aya_db_core::continuity::Resolution;
 use aya_db_core::failure::{InTransaction, Phase, Safety};
 use aya_db_core::sql_text::is_plain_read;
 use aya_db_core::{Fate, SqlState};
 
 use crate::commit::{Did, Way, commit};
 use crate::core::Core;
-use crate::doubt::{Doubt, Resolution};
+use crate::doubt::{Doubt, advise};
 use crate::execute::{Attempting, Work};
 use crate::failed::Failed;
 use crate::link::Link;
@@ -180,7 +181,7 @@ impl<'a, W: Wanted> Statement<'a, W> {
         let way = Way::find(self.core, talk).await?;
         if way == Way::None {
             let answer = self.wanted.ask(talk, self.sql).await;
-            return answer.map_err(|failed| self.core.resolution.advise(failed));
+            return answer.map_err(|failed| advise(self.core.resolution, failed));
         }
         let doubt = Doubt::default();
         let rider = (way == Way::Lsn).then_some(&doubt);
@@ -242,7 +243,7 @@ impl<'a, W: Wanted> Statement<'a, W> {
             self.in_doubt = Some(failed.copy());
             failed.with_safety(Safety::ReadOnly)
         } else if self.stands_alone() {
-            self.core.resolution.advise(failed)
+            advise(self.core.resolution, failed)
         } else {
             failed
         }

@@ -13,10 +13,11 @@ use tokio_postgres::{CopyInSink, CopyOutStream, Row, SimpleQueryMessage, Stateme
 use aya_db_core::continuity::ends_transaction;
 use aya_db_core::failure::{Cause, CommitTag, Facts, InTransaction, Phase, Safety, Sent, Severity};
 use aya_db_core::pool::TransactionStatus;
+use aya_db_core::server_sql::{MARK, NOTE};
 
 use crate::canceller::Canceller;
 use crate::connect::{Session, cancel};
-use crate::doubt::{Doubt, MARK, NOTE};
+use crate::doubt::Doubt;
 use crate::failed::Failed;
 use crate::failure::{cause_of, server_error, sync_rep_notice};
 use crate::link::{End, Link, Mark, Severed};

@@ -7,24 +7,10 @@ use aya_db_core::route::{CausalToken, end_of_log};
 use aya_db_core::{Lsn, SystemIdentifier, Timeline};
 
 use crate::failed::Failed;
-use crate::server_sql::timeline_written;
 use crate::statement::Wanted;
 use crate::talk::Talk;
 
-/// The end of the log, its timeline, the sizes by which the end is told, and the database cluster.
-///
-/// It is the place of the next record rather than what is flushed: a commit that did not wait for the
-/// disk (`synchronous_commit=off`) lies behind the flushed part and is to be seen all the same.
-pub(crate) const TOKEN: &str = concat!(
-    "select pg_catalog.pg_current_wal_insert_lsn()::text, ",
-    timeline_written!(),
-    ", pg_catalog.pg_size_bytes(pg_catalog.current_setting('wal_segment_size')), \
-        pg_catalog.current_setting('wal_block_size')::bigint, \
-        case when pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'execute') \
-            then (select system_identifier from pg_catalog.pg_control_system())::text end"
-);
-
-/// A causal token is wanted of [`TOKEN`].
+/// A causal token is wanted of [`TOKEN`](aya_db_core::server_sql::TOKEN).
 pub(crate) struct Token;
 
 impl Wanted for Token {

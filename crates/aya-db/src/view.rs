@@ -7,12 +7,13 @@ use std::time::Duration;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, SimpleQueryMessage};
 
+use aya_db_core::continuity::Resolution;
 use aya_db_core::failure::{Cause, ClientFault, Facts, InTransaction, Phase, Safety, Sent};
 use aya_db_core::route::{CausalToken, Fallback, Intent, StandbyPolicy};
+use aya_db_core::server_sql::TOKEN;
 
 use crate::cluster::Cluster;
 use crate::copy::{CopyIn, CopyOut, CopyWork, Copying};
-use crate::doubt::Resolution;
 use crate::error::Error;
 use crate::execute::execute;
 use crate::failed::Failed;
@@ -21,7 +22,7 @@ use crate::reads::explain;
 use crate::session::Session;
 use crate::sql::{Prepared, Sql};
 use crate::statement::{Count, Done, Nothing, Rows, Statement, Text, Types, Wanted};
-use crate::token::{TOKEN, Token};
+use crate::token::Token;
 use crate::transaction::{BeginWork, ClosureWork, Transaction};
 
 /// A cluster together with [`CallOptions`], as [`Cluster::with`] gives it. Its methods are those

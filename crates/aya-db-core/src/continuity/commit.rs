@@ -121,6 +121,18 @@ pub enum XidStatus {
     Forgotten,
 }
 
+impl XidStatus {
+    /// Reads the answer of `pg_xact_status`.
+    pub fn from_text(text: Option<&str>) -> Self {
+        match text {
+            Some("committed") => Self::Committed,
+            Some("aborted") => Self::Aborted,
+            Some("in progress") => Self::InProgress,
+            Some(_) | None => Self::Forgotten,
+        }
+    }
+}
+
 /// What a failed commit leaves open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Question {

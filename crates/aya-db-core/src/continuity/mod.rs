@@ -10,14 +10,18 @@
 
 mod commit;
 mod digest;
+mod evidence;
 mod record;
 mod replay;
+mod resolution;
 
 pub use self::commit::{
     CommitMark, Evidence, Life, Question, Restarted, Server, Verdict, Xid, XidStatus, resolve,
 };
 pub use self::digest::{Digest, Digester};
+pub use self::evidence::LeaderWord;
 pub use self::record::{
     Divergence, Entry, Input, Record, RecordLimits, Refusal, Seen, Value, ends_transaction, excerpt,
 };
 pub use self::replay::{Answered, answered_again, is_cured_by_replay};
+pub use self::resolution::Resolution;

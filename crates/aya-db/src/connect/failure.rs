@@ -68,22 +68,7 @@ impl ConnectFailure {
 
     /// What it says of the server, for the topology.
     pub(crate) fn unreachable(&self) -> Unreachable {
-        use aya_db_core::SqlState;
-        match self.cause() {
-            Cause::Server(error) => match error.sqlstate {
-                SqlState::CANNOT_CONNECT_NOW
-                | SqlState::ADMIN_SHUTDOWN
-                | SqlState::CRASH_SHUTDOWN => Unreachable::NotReady,
-                SqlState::TOO_MANY_CONNECTIONS => Unreachable::TooManyConnections,
-                _ => Unreachable::Rejected,
-            },
-            Cause::NameResolution => Unreachable::NameResolution,
-            Cause::Deadline | Cause::Silent => Unreachable::Silent,
-            Cause::Tls(_) | Cause::Protocol | Cause::Authentication | Cause::Client(_) => {
-                Unreachable::Rejected
-            }
-            _ => Unreachable::Refused,
-        }
+        Unreachable::of(&self.cause())
     }
 }
 

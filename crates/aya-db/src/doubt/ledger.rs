@@ -10,6 +10,7 @@ use tokio_postgres::Row;
 use aya_db_core::continuity::{Question, Verdict};
 use aya_db_core::failure::Safety;
 use aya_db_core::route::Intent;
+use aya_db_core::server_sql::{PRUNE, SETTLE};
 
 use super::Left;
 use super::leader::{Inquire, ask_leader};
@@ -65,18 +66,6 @@ begin
 end $$;
 grant usage on schema aya_db to public;
 ";
-
-/// Whether there is a ledger that the user may write to.
-pub(crate) const HAS_LEDGER: &str = "\
-select coalesce(pg_catalog.has_function_privilege( \
-    pg_catalog.to_regprocedure('aya_db.note_commit(uuid)'), 'execute') \
-    and pg_catalog.has_schema_privilege(pg_catalog.to_regnamespace('aya_db'), 'usage'), false)";
-
-/// Adds a token's row to the transaction.
-pub(crate) const NOTE: &str = "select aya_db.note_commit($1::text::uuid)";
-
-const SETTLE: &str = "select aya_db.settle_commit($1::text::uuid)";
-const PRUNE: &str = "select aya_db.prune_commit_ledger('1 day', 1000)";
 
 /// What a transaction is known by in the ledger: 128 bits that nobody else draws.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

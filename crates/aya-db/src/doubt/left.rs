@@ -3,6 +3,7 @@
 use tokio::time::Instant;
 
 use aya_db_core::NodeId;
+use aya_db_core::server_sql::{END_ANY, END_IDLE};
 
 use crate::failed::Failed;
 use crate::link::Link;
@@ -51,23 +52,3 @@ impl Left {
         talk.query(sql, &[&self.pid, &silent_for]).await.map(drop)
     }
 }
-
-/// A session of the same user, by its process number, that began before it was last heard. The user
-/// may end it: it is his own.
-macro_rules! end_session {
-    ($more:literal) => {
-        concat!(
-            "select pg_catalog.pg_terminate_backend(pid) from pg_catalog.pg_stat_activity \
-             where pid = $1::int4 and usename = current_user and pid <> pg_catalog.pg_backend_pid() \
-               and backend_start < pg_catalog.clock_timestamp() \
-                   - pg_catalog.make_interval(secs => $2::float8)",
-            $more
-        )
-    };
-}
-
-const END_ANY: &str = end_session!("");
-const END_IDLE: &str = end_session!(
-    " and state in ('idle in transaction', 'idle in transaction (aborted)') \
-     and wait_event = 'ClientRead'"
-);

@@ -23,64 +23,22 @@ use tokio_postgres::Row;
 use tracing::{debug, info};
 
 use aya_db_core::Fate;
-use aya_db_core::conninfo::{CommitResolution, ConnInfo};
-use aya_db_core::continuity::{CommitMark, Question, Verdict};
+use aya_db_core::continuity::{CommitMark, Question, Resolution, Verdict};
 
 pub use self::ledger::COMMIT_LEDGER_SQL;
-pub(crate) use self::ledger::{HAS_LEDGER, NOTE, Pruner, Token};
+pub(crate) use self::ledger::{Pruner, Token};
 pub(crate) use self::left::Left;
+pub(crate) use self::lsn::life_of;
 use self::lsn::mark_of;
-pub(crate) use self::lsn::{LIFE, MARK, life_of};
 use crate::core::Core;
 use crate::failed::Failed;
 use crate::link::Link;
 
-/// How the commits of a cluster handle are to be resolved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Resolution {
-    /// Not at all.
-    Off,
-    /// By the leader's history.
-    Lsn,
-    /// By the ledger, which there must be.
-    Ledger,
-    /// By the ledger, where there is one, else by what the leader and its servers tell.
-    LedgerOrLsn,
-    /// By the ledger, where there is one.
-    LedgerOrNone,
-}
-
-impl Resolution {
-    /// As the connection string says. Without a source that tells the history of timelines, a mark serves
-    /// where the old leader answers again, or where its successor was seen as a standby and the promotion
-    /// is the only one. A single server that nobody tells of is no cluster, and its writes are not marked.
-    pub(crate) fn of(info: &ConnInfo) -> Self {
-        let cluster = info.cluster();
-        match info.commit_resolution() {
-            CommitResolution::Off => Self::Off,
-            CommitResolution::Lsn => Self::Lsn,
-            CommitResolution::Ledger => Self::Ledger,
-            CommitResolution::Auto
-                if cluster.etcd.endpoints.is_empty() && cluster.patroni.endpoints.is_empty() =>
-            {
-                if info.hosts().len() > 1 {
-                    Self::LedgerOrLsn
-                } else {
-                    Self::LedgerOrNone
-                }
-            }
-            CommitResolution::Auto => Self::Lsn,
-        }
-    }
-}
-
-impl Resolution {
-    /// A failure of unknown fate, with how the like can be resolved where it was not.
-    pub(crate) fn advise(self, failed: Failed) -> Failed {
-        match (self, failed.classify().fate) {
-            (Self::LedgerOrLsn | Self::LedgerOrNone, Fate::Unknown) => failed.advise(NO_WAY),
-            (_, _) => failed,
-        }
+/// A failure of unknown fate, with how the like can be resolved where it was not.
+pub(crate) fn advise(resolution: Resolution, failed: Failed) -> Failed {
+    match (failed.classify().fate, resolution.advice()) {
+        (Fate::Unknown, Some(advice)) => failed.advise(advice),
+        (_, _) => failed,
     }
 }
 
@@ -101,7 +59,7 @@ enum Sought<'a> {
 }
 
 impl Doubt {
-    /// Keeps the answer to [`MARK`]; one that lacks a part marks nothing.
+    /// Keeps the answer to [`MARK`](aya_db_core::server_sql::MARK); one that lacks a part marks nothing.
     pub(crate) fn keep(&self, row: &Row, on: &Link) {
         let unassigned = row.try_get::<_, Option<&str>>(0).is_ok_and(|xid| xid.is_none());
         self.empty.store(unassigned, Ordering::Release);
@@ -157,7 +115,7 @@ pub(crate) async fn settle(
     if core.is_closed() {
         return Err(failed);
     }
-    let Some(sought) = doubt.sought() else { return Err(core.resolution.advise(failed)) };
+    let Some(sought) = doubt.sought() else { return Err(advise(core.resolution, failed)) };
     drop(core.tell(&failed, &failed.classify()));
     let failed = failed.told();
     let began = Instant::now();
@@ -173,7 +131,7 @@ pub(crate) async fn settle(
     match verdict {
         Verdict::Committed(_) => Ok(()),
         Verdict::RolledBack(_) => Err(failed.rolled_back()),
-        Verdict::Undecided(_) | Verdict::Unknown(_) => Err(core.resolution.advise(failed)),
+        Verdict::Undecided(_) | Verdict::Unknown(_) => Err(advise(core.resolution, failed)),
     }
 }
 
@@ -202,8 +160,3 @@ async fn look_up(
 
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
-
-/// How to have such commits resolved.
-const NO_WAY: &str = "such commits are resolved where etcd_endpoints or patroni_endpoints tell the \
-                      leader's history, or where the commit ledger of aya_db::COMMIT_LEDGER_SQL is \
-                      set up";

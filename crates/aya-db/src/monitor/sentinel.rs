@@ -98,7 +98,7 @@ impl Sentinel {
             roll,
             session: Arc::clone(session),
             clock,
-            policy: policy(session.info().silence_timeout()),
+            policy: LivenessPolicy::of(session.info().silence_timeout()),
             observations,
             watches: BTreeMap::new(),
             told_gone: BTreeMap::new(),
@@ -208,18 +208,5 @@ impl Sentinel {
 
 /// The monitor has gone.
 struct Gone;
-
-/// A watch ticks eight times within `silence_timeout`, so that silence is noticed within a quarter of
-/// it after it has lasted that long.
-fn policy(silence_timeout: Duration) -> LivenessPolicy {
-    let tick = silence_timeout / 8;
-    LivenessPolicy {
-        tick,
-        quiet: tick,
-        silence_timeout,
-        stall: silence_timeout / 3,
-        ..LivenessPolicy::default()
-    }
-}
 
 const REPEAT: Duration = Duration::from_secs(1);

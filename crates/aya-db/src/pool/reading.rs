@@ -20,6 +20,7 @@ use aya_db_core::route::{
     Readiness, RouteReason, ServingRole, StandbyPolicy, Standing, Traffic, is_settled, lineage,
     plan_read, readiness,
 };
+use aya_db_core::server_sql::STANDING;
 use aya_db_core::snapshot::ClusterSnapshot;
 use aya_db_core::{Lsn, Timeline};
 
@@ -29,7 +30,6 @@ use super::keeper::Keeper;
 use super::manager::Dialling;
 use super::pooled::Pooled;
 use crate::failed::Failed;
-use crate::server_sql::timeline_replayed;
 use crate::talk::Talk;
 
 /// How a read chooses its server.
@@ -336,15 +336,6 @@ impl std::fmt::Display for Reasons {
 }
 
 impl std::error::Error for Reasons {}
-
-/// How far a standby has replayed, and on which timeline; nothing of a server that was promoted
-/// meanwhile, which another plan takes for what it is.
-const STANDING: &str = concat!(
-    "select case when r then pg_catalog.pg_last_wal_replay_lsn() end::text, \
-        case when r then ",
-    timeline_replayed!(),
-    " end::text from (select pg_catalog.pg_is_in_recovery() as r offset 0) as role"
-);
 
 /// Between two looks where nothing tells of a change.
 const PAUSE: Duration = Duration::from_millis(20);

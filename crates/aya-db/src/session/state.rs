@@ -6,6 +6,7 @@ use tokio_postgres::Row;
 
 use aya_db_core::continuity::excerpt;
 use aya_db_core::failure::{Cause, Facts, InTransaction, Phase, Sent};
+use aya_db_core::server_sql::{RESTORE, STATE};
 use aya_db_core::session::{SettingNames, setting_names};
 
 use crate::failed::Failed;
@@ -100,30 +101,3 @@ impl State {
 struct StateLost(String);
 
 const HIDDEN_SETTING: &str = "a setting whose name is a parameter of set_config";
-
-/// Everything that outlives a transaction (PostgreSQL documentation, "DISCARD", lists it). The server does
-/// not list the settings of applications; those are asked for by name.
-const STATE: &str = "\
-select 'setting', name, pg_catalog.current_setting(name) from pg_catalog.pg_settings \
-    where source = 'session' and name not like 'transaction\\_%' \
-union all \
-select 'setting', name, value from (select name, pg_catalog.current_setting(name, true) as value \
-    from unnest($1::text[]) as own (name)) as own where value <> '' \
-union all \
-select 'setting', 'role', role from pg_catalog.current_setting('role') as role where role <> 'none' \
-union all \
-select 'channel', channel, null from pg_catalog.pg_listening_channels() as channel \
-union all \
-select 'prepared', name, statement from pg_catalog.pg_prepared_statements where from_sql \
-union all \
-select 'bound', pg_catalog.quote_ident(name), 'the cursor WITH HOLD' from pg_catalog.pg_cursors \
-    where is_holdable \
-union all \
-select 'bound', pg_catalog.concat_ws(',', nullif(classid::int8, 0), objid), 'the advisory lock' \
-    from pg_catalog.pg_locks where locktype = 'advisory' and pid = pg_catalog.pg_backend_pid() and granted \
-union all \
-select 'bound', pg_catalog.quote_ident(relname), 'the temporary table' from pg_catalog.pg_class \
-    where relnamespace = pg_catalog.pg_my_temp_schema() and relkind in ('r', 'p')";
-
-const RESTORE: &str = "select pg_catalog.set_config(name, value, false) \
-    from unnest($1::text[], $2::text[]) as setting (name, value)";

@@ -23,7 +23,6 @@ use tokio_postgres::{Row, SimpleQueryMessage};
 
 use aya_db_core::NodeId;
 use aya_db_core::failure::InTransaction;
-use aya_db_core::sql_text::{is_plain_read, tokens};
 
 pub(crate) use self::closure::{BeginWork, ClosureWork};
 pub(crate) use self::copying::{Sink, Turn};
@@ -191,26 +190,6 @@ impl Transaction {
         Ok(())
     }
 }
-
-/// Whether the mark of a transaction rides along with a statement: with what may write to the log.
-fn may_write(sql: &str) -> bool {
-    !is_plain_read(sql) && !tokens(sql).next().is_some_and(|first| first.is_any(&SETTING))
-}
-
-/// First words of statements that write nothing themselves.
-const SETTING: [&str; 11] = [
-    "commit",
-    "savepoint",
-    "release",
-    "rollback",
-    "set",
-    "reset",
-    "declare",
-    "fetch",
-    "move",
-    "close",
-    "lock",
-];
 
 impl fmt::Debug for Transaction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

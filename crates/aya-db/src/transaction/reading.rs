@@ -1,11 +1,12 @@
 //! The end of a transaction that seems to have only read, when the answer to its COMMIT is lost.
 
 use aya_db_core::Fate;
+use aya_db_core::continuity::Resolution;
 
 use super::replay::{Outcome, Replay, Taken};
 use super::shared::{Commit, Open, Shared};
 use crate::commit::Did;
-use crate::doubt::{Left, Resolution};
+use crate::doubt::Left;
 use crate::execute::cure;
 use crate::failed::Failed;
 

@@ -15,6 +15,7 @@ use aya_db_core::continuity::{
     Answered, Digester, Divergence, Entry, Input, Record, Seen, answered_again, is_cured_by_replay,
 };
 use aya_db_core::failure::{Cause, Facts, InTransaction, Phase, Sent};
+use aya_db_core::sql_text::may_write;
 
 use super::ask::{Ask, Inside, Sent as SentBefore, digest_of_rows, digest_of_texts};
 use super::copying::copy_all;
@@ -96,7 +97,7 @@ impl<A: Ask> Replay<'_, A> {
         talk.begin(&self.options.transaction.begin()).await?;
         let writing = Talk { rider: (way == Way::Lsn).then_some(doubt), ..talk };
         for (index, entry) in self.record.entries().iter().enumerate() {
-            let talk = if super::may_write(&entry.sql) { &writing } else { &talk };
+            let talk = if may_write(&entry.sql) { &writing } else { &talk };
             let now = again(talk, entry).await;
             let judged = now.as_ref().map(|seen| *seen);
             let judged = judged.map_err(|failed| (failed.classify(), failed.sqlstate()));

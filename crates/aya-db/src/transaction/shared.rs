@@ -12,11 +12,12 @@ use aya_db_core::failure::{
 };
 use aya_db_core::pool::TransactionStatus;
 use aya_db_core::session::may_change_session;
+use aya_db_core::sql_text::may_write;
 use aya_db_core::{Fate, NodeId};
 
+use super::Transaction;
 use super::ask::{Ask, Asked, Inside, Recorded};
 use super::replay::{Outcome, Replay, Taken};
-use super::{Transaction, may_write};
 use crate::commit::{Did, Way, commit};
 use crate::core::Core;
 use crate::doubt::{Doubt, Left};
