@@ -33,6 +33,39 @@ pub fn may_change_session(sql: &str) -> bool {
     false
 }
 
+/// Whether a text does nothing that outlives the session, so that it may run again in a new one: settings,
+/// subscriptions, prepared statements.
+///
+/// ```
+/// use aya_db_core::session::stays_in_session;
+///
+/// assert!(stays_in_session("set search_path = app; listen news"));
+/// assert!(!stays_in_session("set search_path = app; delete from t"));
+/// assert!(!stays_in_session("prepare transaction 'a'"));
+/// ```
+pub fn stays_in_session(sql: &str) -> bool {
+    let mut rest = tokens(sql);
+    let mut some = false;
+    while let Some(first) = rest.next() {
+        if first == Token::End {
+            continue;
+        }
+        let mut words = rest.by_ref().take_while(|token| *token != Token::End);
+        let second = words.next();
+        let prepares_commit =
+            first.is("prepare") && second.is_some_and(|word| word.is("transaction"));
+        if !first.is_any(&STAYING) || prepares_commit {
+            return false;
+        }
+        // Unless the statement was a single word.
+        if second.is_some() {
+            words.for_each(drop);
+        }
+        some = true;
+    }
+    some
+}
+
 /// The settings of the application's own that a text names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SettingNames {
@@ -85,6 +118,10 @@ fn quoted_name(text: &str) -> Option<&str> {
 /// First words of statements that change a session.
 const CHANGING: [&str; 9] =
     ["reset", "discard", "listen", "unlisten", "prepare", "deallocate", "do", "call", "execute"];
+
+/// First words of statements that leave nothing outside of the session.
+const STAYING: [&str; 8] =
+    ["set", "reset", "show", "listen", "unlisten", "prepare", "deallocate", "discard"];
 
 /// Words that tell of a change wherever they stand.
 const TOUCHING: [&str; 13] = [

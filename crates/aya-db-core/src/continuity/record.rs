@@ -108,6 +108,9 @@ pub enum Refusal {
     /// A statement ended the transaction, so that a part of it may be committed.
     #[error("a statement ended it: {0}")]
     EndedInside(String),
+    /// It was begun together with its first statements.
+    #[error("it was begun by a text of several statements: {0}")]
+    BegunInside(String),
     /// A statement reached files or programs of the server.
     #[error("it copied to or from a file or program of the server: {0}")]
     OutsideEffect(String),

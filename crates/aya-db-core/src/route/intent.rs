@@ -32,6 +32,19 @@ impl Intent {
         matches!(self, Self::ReadWrite | Self::Primary)
     }
 
+    /// What is wanted in each pass over the servers, one after the other: as in libpq, a preference is one
+    /// pass that insists, and one that does not.
+    pub fn passes(self) -> impl Iterator<Item = Self> {
+        let (first, second) = match self {
+            Self::PreferStandby => (Self::Standby, Some(Self::Any)),
+            Self::PreferPrimary => (Self::Primary, Some(Self::Any)),
+            Self::Any | Self::ReadWrite | Self::ReadOnly | Self::Primary | Self::Standby => {
+                (self, None)
+            }
+        };
+        std::iter::once(first).chain(second)
+    }
+
     /// The intent of work that a standby must not be given again: one that has just refused its
     /// write (25006), or that has cut it short ([`is_standby_conflict`]). Where several servers
     /// would have done, only the leader will from now on.

@@ -22,51 +22,6 @@ use crate::options::CallOptions;
 use crate::pool::Pooled;
 use crate::talk::Talk;
 
-/// Sets the commit ledger up; to be run once in a database, by one who may create schemas there. It may be
-/// run again. The functions run with its owner's rights, so the application needs none on the table.
-///
-/// - `aya_db.note_commit(token)` adds the token's row to a transaction that has written.
-/// - `aya_db.settle_commit(token)` tells whether the token's transaction is committed, and sees to it that
-///   it can no longer be if it is not: it takes the token's place in the table. While the transaction is
-///   still under way it waits for its end.
-/// - `aya_db.prune_commit_ledger(age, batch)` removes rows of that age, so many at most.
-pub const COMMIT_LEDGER_SQL: &str = "\
-create schema if not exists aya_db;
-create table if not exists aya_db.commit_ledger (
-    token uuid primary key,
-    committed boolean not null default true,
-    noted_at timestamptz not null default now()
-);
-create index if not exists commit_ledger_noted_at on aya_db.commit_ledger using brin (noted_at)
-    with (pages_per_range = 16, autosummarize = on);
-create or replace function aya_db.note_commit(token uuid) returns void
-language plpgsql security definer set search_path = '' as $$
-begin
-    if pg_catalog.pg_current_xact_id_if_assigned() is not null then
-        insert into aya_db.commit_ledger (token) values (note_commit.token);
-    end if;
-end $$;
-create or replace function aya_db.settle_commit(token uuid) returns boolean
-language plpgsql security definer set search_path = '' as $$
-begin
-    insert into aya_db.commit_ledger (token, committed) values (settle_commit.token, false)
-        on conflict do nothing;
-    return (select l.committed from aya_db.commit_ledger l where l.token = settle_commit.token);
-end $$;
-create or replace function aya_db.prune_commit_ledger(age interval, batch integer) returns bigint
-language plpgsql security definer set search_path = '' as $$
-declare
-    pruned bigint;
-begin
-    delete from aya_db.commit_ledger where ctid = any (array(
-        select ctid from aya_db.commit_ledger where noted_at < pg_catalog.now() - age
-        limit batch for update skip locked));
-    get diagnostics pruned = row_count;
-    return pruned;
-end $$;
-grant usage on schema aya_db to public;
-";
-
 /// What a transaction is known by in the ledger: 128 bits that nobody else draws.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Token(u128);

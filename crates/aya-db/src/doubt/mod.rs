@@ -25,7 +25,6 @@ use tracing::{debug, info};
 use aya_db_core::Fate;
 use aya_db_core::continuity::{CommitMark, Question, Resolution, Verdict};
 
-pub use self::ledger::COMMIT_LEDGER_SQL;
 pub(crate) use self::ledger::{Pruner, Token};
 pub(crate) use self::left::Left;
 pub(crate) use self::lsn::life_of;

@@ -7,7 +7,8 @@ use std::fmt;
 pub struct CommandTag(Box<[u8]>);
 
 impl CommandTag {
-    pub(crate) fn new(tag: &[u8]) -> Self {
+    /// A tag of these bytes.
+    pub fn new(tag: &[u8]) -> Self {
         Self(tag.into())
     }
 

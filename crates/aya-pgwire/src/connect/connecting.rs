@@ -64,15 +64,9 @@ impl Connecting {
 
     /// A connection to one of these hosts, in this order, that serves `wanted`.
     pub fn to_hosts(target: Arc<Target>, hosts: Vec<HostSpec>, wanted: Intent) -> Self {
-        // As in libpq, a preference is one pass that insists, and one that does not.
-        let intents: &[Intent] = match wanted {
-            Intent::PreferStandby => &[Intent::Standby, Intent::Any],
-            Intent::PreferPrimary => &[Intent::Primary, Intent::Any],
-            _ => &[wanted],
-        };
         Self {
             target,
-            intents: intents.iter().copied().collect(),
+            intents: wanted.passes().collect(),
             left: hosts.iter().cloned().collect(),
             hosts,
             addresses: VecDeque::new(),

@@ -1,0 +1,118 @@
+//! Commits whose answer is lost: committed or not, each row is there once.
+
+use aya_db_core::Fate;
+use aya_session::{COMMIT_LEDGER_SQL, Loss, SurvivorError};
+use aya_testkit::{Postgres, Snip};
+
+use crate::support::{Client, Servers, once_at, tags};
+
+/// Ways to lose the answer: nothing of it reaches the server, a part does, all of it does, and a part of
+/// the answer comes back.
+const CUTS: [fn(usize) -> Snip; 4] =
+    [|_| Snip::Drop(0), |length| Snip::Drop(length - 1), Snip::Drop, |_| Snip::Answer(3)];
+
+fn served(way: &str) -> (Servers<Postgres>, Client) {
+    let server = Servers::one();
+    if way == "ledger" {
+        server.sql(COMMIT_LEDGER_SQL);
+    }
+    server.sql("create table t (id int); grant all on t to app");
+    let client = Client::open(&format!("{} commit_resolution={way}", server.these.conninfo()));
+    (server, client)
+}
+
+fn an_autocommit_write(way: &str) {
+    for cut in CUTS {
+        for words in ["insert", "commit"] {
+            let (server, mut client) = served(way);
+            client.run(&["select 1"]);
+            server.these.proxy().snip(Some(once_at(words, cut)));
+            let reply = client.run(&["insert into t values (1) returning id"]);
+            assert_eq!(tags(&reply), ["INSERT 0 1"], "{words}");
+            assert_eq!(server.number("select count(*) from t"), 1, "{words}");
+        }
+    }
+}
+
+#[test]
+fn live_an_autocommit_write_is_there_once_by_history() {
+    an_autocommit_write("lsn");
+}
+
+#[test]
+fn live_an_autocommit_write_is_there_once_by_ledger() {
+    an_autocommit_write("ledger");
+}
+
+fn a_transaction(way: &str) {
+    for cut in CUTS {
+        for words in ["begin", "insert", "select 5", "commit"] {
+            let (server, mut client) = served(way);
+            client.run(&["select 1"]);
+            server.these.proxy().snip(Some(once_at(words, cut)));
+            client.run(&["begin", "insert into t values (1)"]);
+            assert_eq!(client.value("select 5"), "5");
+            let reply = client.run(&["commit"]);
+            assert_eq!(tags(&reply), ["COMMIT"], "{words}");
+            assert_eq!(server.number("select count(*) from t"), 1, "{words}");
+        }
+    }
+}
+
+#[test]
+fn live_a_transaction_is_there_once_by_history() {
+    a_transaction("lsn");
+}
+
+#[test]
+fn live_a_transaction_is_there_once_by_ledger() {
+    a_transaction("ledger");
+}
+
+#[test]
+fn live_without_resolution_a_lost_commit_is_unknown() {
+    let (server, mut client) = served("off");
+    client.run(&["begin", "insert into t values (1)"]);
+    server.these.proxy().snip(Some(once_at("commit", |_| Snip::Answer(0))));
+    let error = client.try_run(&["commit"]).unwrap_err();
+    let SurvivorError::Broken(broken) = error else { panic!("{error}") };
+    assert_eq!((broken.loss(), broken.fate()), (Loss::CommitUnknown, Fate::Unknown));
+    assert!(broken.text().contains("server closed the connection unexpectedly"), "{broken}");
+    assert_eq!(client.value("select count(*) from t"), "1");
+}
+
+#[test]
+fn live_a_statement_that_may_not_run_in_a_block_is_run_by_itself() {
+    let (server, mut client) = served("lsn");
+    assert_eq!(tags(&client.run(&["vacuum t"])), ["VACUUM"]);
+    server.these.proxy().snip(Some(once_at("vacuum", |_| Snip::Answer(0))));
+    let error = client.try_run(&["vacuum t"]).unwrap_err();
+    let SurvivorError::Broken(broken) = error else { panic!("{error}") };
+    assert_eq!((broken.loss(), broken.fate()), (Loss::CommitUnknown, Fate::Unknown));
+}
+
+#[test]
+fn live_an_error_of_the_commit_is_the_statements_answer() {
+    let (server, mut client) = served("lsn");
+    server.sql(
+        "alter table t add unique (id) deferrable initially deferred; insert into t values (1)",
+    );
+    let reply = client.try_run(&["insert into t values (1)"]).unwrap();
+    assert!(crate::support::error_of(&reply).unwrap().starts_with("23505"));
+    assert_eq!(client.session.status(), aya_pgwire::TransactionStatus::Idle);
+}
+
+#[test]
+fn live_a_read_whose_answer_is_lost_runs_again_and_may_not_write() {
+    let (server, mut client) = served("lsn");
+    server.sql(
+        "create function w() returns int language sql as 'insert into t values (9) returning 1'",
+    );
+    server.these.proxy().snip(Some(once_at("select 7", |_| Snip::Answer(0))));
+    assert_eq!(client.value("select 7"), "7");
+    server.these.proxy().snip(Some(once_at("select w", |_| Snip::Answer(0))));
+    let error = client.try_run(&["select w()"]).unwrap_err();
+    let SurvivorError::Broken(broken) = error else { panic!("{error}") };
+    assert_eq!(broken.fate(), Fate::Unknown);
+    assert_eq!(server.number("select count(*) from t"), 1);
+}
