@@ -29,6 +29,8 @@ pub(crate) struct Copy {
     before: Seen,
     /// Whether he has seen any of its data.
     seen: bool,
+    /// Whether its end has not come.
+    is_under_way: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -42,7 +44,17 @@ impl Copy {
         let sight = Sight::of(events);
         let before = sight.seen();
         let (pieces, finish) = (Vec::new(), None);
-        Self { end, pieces, bytes: 0, limit, finish, sight, before, seen: false }
+        Self {
+            end,
+            pieces,
+            bytes: 0,
+            limit,
+            finish,
+            sight,
+            before,
+            seen: false,
+            is_under_way: true,
+        }
     }
 
     fn keep(&mut self, data: &[u8]) {
@@ -57,11 +69,6 @@ impl Copy {
     /// Whether all that was sent can be sent again.
     const fn is_kept(&self) -> bool {
         self.bytes <= self.limit
-    }
-
-    /// Whether the caller has seen data that he would see again.
-    pub(crate) const fn was_seen(&self) -> bool {
-        self.seen
     }
 
     /// Whether it cannot be done again.
@@ -82,11 +89,19 @@ impl Copy {
         }
     }
 
-    /// What is recorded of it, with what was answered at its end.
-    pub(crate) fn recorded(mut self, rest: &[Event], record: &mut Record) -> (Input, Seen) {
-        if !self.is_kept() {
+    /// A transaction is not replayed whose COPY cannot be done again.
+    pub(crate) fn refuse_in(&self, record: &mut Record) {
+        if self.seen && self.is_under_way {
+            record.refuse(Refusal::CopyOutUnderWay);
+        } else if !self.is_kept() {
             record.refuse(Refusal::TooManyBytes(self.limit));
         }
+    }
+
+    /// What is recorded of it, with what was answered at its end.
+    pub(crate) fn recorded(mut self, rest: &[Event], record: &mut Record) -> (Input, Seen) {
+        self.is_under_way = false;
+        self.refuse_in(record);
         rest.iter().for_each(|event| self.sight.see(event));
         let input = match self.end {
             End::CopyIn => Input::CopyIn(self.pieces),
@@ -281,21 +296,46 @@ impl Survivor {
 
     fn end_data(&mut self, finish: Finish, wait: &mut dyn Wait) -> Result<Reply, SurvivorError> {
         self.check_process();
-        let Some(flight) = &mut self.flight else { return Err(not_copying()) };
-        if let Some(step) = &mut flight.step {
-            let Some(copy) = step.copy.as_mut().filter(|copy| copy.end == End::CopyIn) else {
-                return Err(not_copying());
-            };
-            if copy.finish.is_none() {
-                copy.finish = Some(finish.clone());
-                if let (Stage::Copying, Some(link)) = (step.stage, &mut self.link) {
-                    step.mark = link.mark();
-                    link.end_copy(finish.reason());
-                    step.stage = Stage::Asked;
+        let Some(mut flight) = self.flight.take() else { return Err(not_copying()) };
+        let ended = self.finish_data(&mut flight, finish, wait);
+        self.land(flight, ended)?;
+        self.go_on(wait)
+    }
+
+    fn finish_data(
+        &mut self,
+        flight: &mut Flight,
+        finish: Finish,
+        wait: &mut dyn Wait,
+    ) -> Result<(), Halt> {
+        let Some(step) = &mut flight.step else { return Ok(()) };
+        let Some(copy) = step.copy.as_mut().filter(|copy| copy.end == End::CopyIn) else {
+            return Err(Halt::over(not_copying()));
+        };
+        if copy.finish.is_some() {
+            return Ok(());
+        }
+        let (Stage::Copying, Some(link)) = (step.stage, &mut self.link) else {
+            copy.finish = Some(finish);
+            return Ok(());
+        };
+        // Of a connection that has ended already, all is known: the data was never complete.
+        match link.glance(&mut step.events) {
+            Ok(()) => {
+                step.mark = link.mark();
+                link.end_copy(finish.reason());
+                step.stage = Stage::Asked;
+                copy.finish = Some(finish);
+                Ok(())
+            }
+            Err(ended) => {
+                self.lost_copying(flight, *ended, wait)?;
+                if let Some(copy) = flight.step.as_mut().and_then(|step| step.copy.as_mut()) {
+                    copy.finish = Some(finish);
                 }
+                Ok(())
             }
         }
-        self.go_on(wait)
     }
 
     /// The connection was lost while data was on its way.

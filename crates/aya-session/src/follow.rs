@@ -265,8 +265,8 @@ impl Survivor {
         let Standing::Open(open) = &mut self.standing else {
             return Err(Halt::over(Broken::new(Loss::Connection, &first)));
         };
-        if step.copy.as_ref().is_some_and(Copy::was_seen) {
-            open.tape.record.refuse(Refusal::CopyOutUnderWay);
+        if let Some(copy) = &step.copy {
+            copy.refuse_in(&mut open.tape.record);
         }
         // One whose BEGIN was never answered is begun again also where it is not to be replayed.
         let never_began = open.opening == Opening::Waits;

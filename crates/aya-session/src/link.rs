@@ -148,15 +148,20 @@ impl Link {
     /// What has come without being asked for, without waiting; the end of the connection, if that has come.
     pub(crate) fn look(&mut self, asides: &mut Vec<Event>) -> Result<(), Box<Ended>> {
         let mut heard = Vec::new();
-        loop {
-            match self.connection.poll_event() {
-                Ok(Polled::Wait(_)) => break,
-                Ok(Polled::Event(event)) => heard.push(event),
-                Err(error) => return Err(Box::new(self.ended(&error, Silence::No, &heard))),
-            }
-        }
+        self.glance(&mut heard)?;
         heard.into_iter().for_each(|event| keep_aside(event, asides));
         Ok(())
+    }
+
+    /// Sends and takes what can be without waiting.
+    pub(crate) fn glance(&mut self, heard: &mut Vec<Event>) -> Result<(), Box<Ended>> {
+        loop {
+            match self.connection.poll_event() {
+                Ok(Polled::Wait(_)) => return Ok(()),
+                Ok(Polled::Event(event)) => heard.push(event),
+                Err(error) => return Err(Box::new(self.ended(&error, Silence::No, heard))),
+            }
+        }
     }
 
     pub(crate) const fn status(&self) -> TransactionStatus {

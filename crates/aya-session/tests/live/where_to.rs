@@ -53,7 +53,7 @@ fn live_a_refused_connection_is_told_at_once() {
     let SurvivorError::NoServer(error) = error else { panic!("{error}") };
     assert!(error.text().contains("Connection refused"), "{error}");
     server.these.proxy().heal();
-    let error = Client::try_open(&conninfo.replace("password=app", "password=no")).err().unwrap();
+    let error = Client::try_open(&conninfo.replace("password='app'", "password=no")).err().unwrap();
     let SurvivorError::NoServer(error) = error else { panic!("{error}") };
     assert!(error.text().contains("password authentication failed"), "{error}");
 }
