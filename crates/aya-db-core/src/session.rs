@@ -1,5 +1,8 @@
 //! Which statements change what a session holds beyond its transactions.
 
+mod prepared;
+
+pub use self::prepared::preparing;
 use crate::sql_text::{Token, tokens};
 
 /// Whether a text may change what outlives its transaction in the session: settings, subscriptions,

@@ -206,6 +206,9 @@ impl Survivor {
             Some(life) => life,
             None => {
                 let found = self.ask(LIFE, wait)?.ok().as_ref().and_then(life_of);
+                if found.is_some() {
+                    self.look_around(wait)?;
+                }
                 let Some(link) = &mut self.link else { return Ok(Way::None) };
                 // A standby tells nothing, and tells once it is promoted.
                 if found.is_some() || !link.in_recovery {

@@ -79,6 +79,27 @@ impl Survivor {
         })
     }
 
+    /// Asks the other servers once for what they are, where nobody watches them: a leader of later that was
+    /// seen as a standby can tell where the history of its predecessor ended.
+    pub(crate) fn look_around(&mut self, wait: &mut dyn Wait) -> Result<(), Halt> {
+        if self.watch.as_mut().is_some_and(|watch| watch.snapshot().is_some()) {
+            return Ok(());
+        }
+        let nodes = &self.picture.snapshot().nodes;
+        let unseen = |host: &&HostSpec| {
+            nodes.get(&host.node_id()).is_some_and(|node| node.standby_run.is_none())
+                && self.node() != Some(&host.node_id())
+        };
+        let hosts: Vec<_> = self.info().hosts().iter().filter(unseen).cloned().collect();
+        for host in hosts {
+            let deadline = Some(Instant::now() + GLANCE);
+            if let Ok(link) = self.try_host(&host, Intent::Standby, deadline, wait)? {
+                link.close();
+            }
+        }
+        Ok(())
+    }
+
     /// Whom to ask, in order. Where somebody watches, the leader is the one whom he has confirmed.
     fn candidates(&mut self, intent: Intent) -> Vec<HostSpec> {
         let info = self.target.info();
@@ -277,6 +298,9 @@ pub(crate) fn pauses(policy: Backoff) -> ExponentialBackoff {
         Jitter::Full => builder.with_jitter().build(),
     }
 }
+
+/// How long one server gets to tell what it is, while nobody needs it.
+const GLANCE: Duration = Duration::from_millis(500);
 
 /// A promotion is noticed as soon.
 const PACE: Duration = Duration::from_millis(200);

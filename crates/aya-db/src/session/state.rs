@@ -7,7 +7,7 @@ use tokio_postgres::Row;
 use aya_db_core::continuity::excerpt;
 use aya_db_core::failure::{Cause, Facts, InTransaction, Phase, Sent};
 use aya_db_core::server_sql::{RESTORE, STATE};
-use aya_db_core::session::{SettingNames, setting_names};
+use aya_db_core::session::{SettingNames, preparing, setting_names};
 
 use crate::failed::Failed;
 use crate::sql::quoted;
@@ -61,7 +61,10 @@ impl State {
         match (kind.as_str(), value) {
             ("setting", Some(value)) => self.settings.push((name, value)),
             ("channel", _) => self.channels.push(name),
-            ("prepared", Some(text)) => self.prepared.push(text),
+            // What stood beside it in the same text must not run again.
+            ("prepared", Some(text)) => {
+                self.prepared.extend(preparing(&text, &name).map(|place| text[place].to_owned()));
+            }
             ("bound", Some(what)) => self.bound.push(format!("{what} {name}")),
             (_, _) => {}
         }

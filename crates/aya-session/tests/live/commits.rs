@@ -4,7 +4,7 @@ use aya_db_core::Fate;
 use aya_session::{COMMIT_LEDGER_SQL, Loss, SurvivorError};
 use aya_testkit::{Postgres, Snip};
 
-use crate::support::{Client, Servers, once_at, tags};
+use crate::support::{Client, Servers, number, once_at, tags};
 
 /// Ways to lose the answer: nothing of it reaches the server, a part does, all of it does, and a part of
 /// the answer comes back.
@@ -115,4 +115,58 @@ fn live_a_read_whose_answer_is_lost_runs_again_and_may_not_write() {
     let SurvivorError::Broken(broken) = error else { panic!("{error}") };
     assert_eq!(broken.fate(), Fate::Unknown);
     assert_eq!(server.number("select count(*) from t"), 1);
+}
+
+/// Whether the standby has the commit when its primary is lost.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standby {
+    HasIt,
+    LacksIt,
+}
+
+fn after_a_promotion(way: &str, standby: Standby) {
+    let mut pair = Servers::pair();
+    pair.on_primary(COMMIT_LEDGER_SQL);
+    pair.on_primary("create table t (id int); grant all on t to app");
+    let more = format!("target_session_attrs=read-write commit_resolution={way}");
+    let mut client = Client::open(&pair.conninfo(&more));
+    client.run(&["begin", "insert into t values (1)"]);
+    pair.catch_up();
+    if standby == Standby::LacksIt {
+        pair.cut_off();
+    }
+    // The commit arrives, its answer does not, and nobody is let in to ask.
+    pair.these.primary.proxy().refuse();
+    pair.these.primary.proxy().snip(Some(once_at("commit", |_| Snip::Answer(0))));
+    std::thread::scope(|scope| {
+        let commits = scope.spawn(|| client.run(&["commit"]));
+        pair.until_on_primary("select count(*) = 1 from t");
+        if standby == Standby::HasIt {
+            pair.catch_up();
+        }
+        pair.fail_over();
+        assert_eq!(tags(&commits.join().unwrap()), ["COMMIT"]);
+    });
+    assert_eq!(number(&pair.on_standby("select count(*) from t")), 1);
+    assert_eq!(client.value("select count(*) from t"), "1");
+}
+
+#[test]
+fn live_a_commit_that_the_new_leader_has_is_kept_by_history() {
+    after_a_promotion("lsn", Standby::HasIt);
+}
+
+#[test]
+fn live_a_commit_that_the_new_leader_has_is_kept_by_ledger() {
+    after_a_promotion("ledger", Standby::HasIt);
+}
+
+#[test]
+fn live_a_commit_that_the_new_leader_lacks_is_replayed_by_history() {
+    after_a_promotion("lsn", Standby::LacksIt);
+}
+
+#[test]
+fn live_a_commit_that_the_new_leader_lacks_is_replayed_by_ledger() {
+    after_a_promotion("ledger", Standby::LacksIt);
 }

@@ -75,6 +75,29 @@ impl Servers<Pair> {
         self.runtime.block_on(self.these.promote()).unwrap();
     }
 
+    /// The standby hears no more of its primary.
+    pub(crate) fn cut_off(&self) {
+        self.on_standby("alter system set primary_conninfo = ''");
+        self.on_standby("select pg_reload_conf()");
+        self.until("select count(*) = 0 from pg_stat_wal_receiver", Self::on_standby);
+    }
+
+    /// Until this is so on the primary.
+    pub(crate) fn until_on_primary(&self, question: &str) {
+        self.until(question, Self::on_primary);
+    }
+
+    fn until(&self, question: &str, ask: impl Fn(&Self, &str) -> Vec<Vec<Option<String>>>) {
+        let end = Instant::now() + LIMIT;
+        while ask(self, question) != [[Some("t".to_owned())]] {
+            assert!(Instant::now() < end, "still not: {question}");
+        }
+    }
+
+    pub(crate) fn on_primary(&self, statements: &str) -> Vec<Vec<Option<String>>> {
+        self.runtime.block_on(beside(&self.these.primary, statements))
+    }
+
     pub(crate) fn on_standby(&self, statements: &str) -> Vec<Vec<Option<String>>> {
         self.runtime.block_on(beside(&self.these.standby, statements))
     }
