@@ -20,6 +20,8 @@ async fn live_what_a_session_has_set_is_set_on_the_next_connection() -> Result<(
     session.batch("set search_path = 'somewhere', public").await?;
     session.batch("set app.tenant = 'seven'").await?;
     session.query("select set_config('app.user', $1, false)", &[&"ada"]).await?;
+    session.batch("create table once (n int)").await?;
+    session.batch("insert into once values (1); prepare one as table once").await?;
     session.batch("listen news; prepare two as select 2; set role clerk").await?;
     let tx = session.begin().await?;
     tx.batch("set work_mem = '9MB'; set local lock_timeout = '7s'").await?;
@@ -32,7 +34,10 @@ async fn live_what_a_session_has_set_is_set_on_the_next_connection() -> Result<(
         ("select current_setting('app.tenant')", "seven"),
         ("select current_setting('app.user')", "ada"),
         ("select pg_listening_channels()", "news"),
-        ("select name from pg_prepared_statements where from_sql", "two"),
+        (
+            "select string_agg(name, ' ' order by name) from pg_prepared_statements where from_sql",
+            "one two",
+        ),
         ("select current_user::text", "clerk"),
         ("select current_setting('work_mem')", "9MB"),
         ("select current_setting('lock_timeout')", "0"),
@@ -43,6 +48,8 @@ async fn live_what_a_session_has_set_is_set_on_the_next_connection() -> Result<(
         assert_eq!(shown(&session, sql).await?, value, "{sql}");
     }
     session.batch("reset app.tenant; reset role; unlisten *; deallocate two").await?;
+    // What stood beside a PREPARE has not run again.
+    assert_eq!(number(&server, "select count(*) from once").await?, 1);
     server.proxy().drop_connections();
     assert_eq!(
         shown(&session, "select coalesce(current_setting('app.tenant', true), '')").await?,

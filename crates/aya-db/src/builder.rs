@@ -139,7 +139,7 @@ impl ClusterBuilder {
     }
 }
 
-fn configuration(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+pub(crate) fn configuration(error: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::client(ClientFault::Configuration, error)
 }
 

@@ -60,6 +60,7 @@ mod tls;
 mod token;
 mod transaction;
 mod view;
+mod watch;
 
 /// The examples of the README and of the guide must compile as well.
 #[cfg(doctest)]
@@ -99,3 +100,4 @@ pub use self::sql::{Once, Prepared, Repeats, Sql, once};
 pub use self::surroundings::SystemSurroundings;
 pub use self::transaction::Transaction;
 pub use self::view::View;
+pub use self::watch::ClusterWatch;

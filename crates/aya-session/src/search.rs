@@ -3,12 +3,14 @@
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
+use aya_db_core::NodeId;
 use aya_db_core::conninfo::{HostSpec, LoadBalanceHosts};
 use aya_db_core::failure::{Cause, Facts, Phase, Sent};
 use aya_db_core::observation::ServerAnswer;
 use aya_db_core::retry::{Backoff, Jitter};
-use aya_db_core::route::{Intent, SessionFacts, accepts};
+use aya_db_core::route::{Intent, SessionFacts, accepts, is_settled};
 use aya_db_core::server_sql::PROBE;
+use aya_db_core::snapshot::{ClusterSnapshot, Node, SourceState};
 use aya_pgwire::{ConnectEnd, ConnectError, Connecting, Interest, Interrupted, Readiness, Wait};
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use rand::seq::SliceRandom;
@@ -38,7 +40,12 @@ impl Survivor {
     ) -> Result<Link, Halt> {
         let mut pauses = pauses(self.policy.backoff);
         let mut last = None;
+        let settled_by = Instant::now() + self.patience();
         loop {
+            if self.is_unsettled(intent) && Instant::now() < settled_by {
+                sleep(SETTLING, wait)?;
+                continue;
+            }
             match self.ask_around(intent, deadline, wait)? {
                 Round::Found(link) => return Ok(*link),
                 Round::Failed(failure) => last = Some(failure),
@@ -111,8 +118,9 @@ impl Survivor {
             return hosts;
         };
         let leader = snapshot.leadership.confirmed().map(|node| info.host_of(node));
-        if intent.needs_leader() {
-            return leader.into_iter().collect();
+        match &leader {
+            Some(leader) if intent.needs_leader() => return vec![leader.clone()],
+            Some(_) | None => {}
         }
         let found = snapshot.nodes.keys().map(|node| info.host_of(node));
         for host in found {
@@ -207,15 +215,27 @@ impl Survivor {
         if in_recovery {
             return Ok(());
         }
-        let seen = self.watch.as_mut().and_then(|watch| watch.snapshot());
-        let watched = seen.is_some();
-        let highest = seen.and_then(|seen| seen.highest_timeline);
-        let behind = timeline.is_some_and(|its| Some(its) < highest);
-        let leads = self.picture.snapshot().leadership.confirmed() == Some(link.node());
-        match behind || !(leads || watched) {
-            true => Err((Cause::StalePrimary, "server is a primary that was left behind")),
-            false => Ok(()),
+        let leads = match self.watch.as_mut().and_then(|watch| watch.snapshot()) {
+            Some(seen) => {
+                let behind = timeline.is_some_and(|its| Some(its) < seen.highest_timeline);
+                !behind && (!wanted.needs_leader() || leads(&seen, link.node()))
+            }
+            None => leads(self.picture.snapshot(), link.node()),
+        };
+        match leads {
+            true => Ok(()),
+            false => Err((Cause::StalePrimary, "server is not the one that leads the cluster")),
         }
+    }
+
+    /// Whether somebody watches who has not asked everybody yet.
+    fn is_unsettled(&mut self, intent: Intent) -> bool {
+        let snapshot = self.watch.as_mut().and_then(|watch| watch.snapshot());
+        snapshot.is_some_and(|snapshot| {
+            let pending = snapshot.sources.values().any(|state| *state == SourceState::Pending);
+            let led = snapshot.leadership.confirmed().is_some();
+            intent.needs_leader() && !led && (pending || !is_settled(&snapshot))
+        })
     }
 
     /// How long one server may take to answer while others could serve.
@@ -261,6 +281,14 @@ impl Wait for Bounded<'_> {
     }
 }
 
+/// Whether a server is the confirmed leader, perhaps under another address.
+fn leads(snapshot: &ClusterSnapshot, node: &NodeId) -> bool {
+    snapshot.leadership.confirmed().is_some_and(|leader| {
+        let same = |one: &Node| snapshot.nodes.get(node).is_some_and(|it| it.is_same_server(one));
+        leader == node || snapshot.nodes.get(leader).is_some_and(same)
+    })
+}
+
 /// Whether it was a deadline of the caller's own that has passed.
 fn is_the_callers(error: &ConnectError, limit: Option<Instant>) -> bool {
     error.end() == ConnectEnd::TimedOut && limit.is_none_or(|limit| limit > Instant::now())
@@ -298,6 +326,9 @@ pub(crate) fn pauses(policy: Backoff) -> ExponentialBackoff {
         Jitter::Full => builder.with_jitter().build(),
     }
 }
+
+/// Between two looks at a picture that is not complete yet.
+const SETTLING: Duration = Duration::from_millis(5);
 
 /// How long one server gets to tell what it is, while nobody needs it.
 const GLANCE: Duration = Duration::from_millis(500);

@@ -26,6 +26,7 @@ fn is_allowed(package: &Package, on: &str, kind: Kind) -> bool {
         "aya-db-core" => false,
         "aya-dcs" | "aya-tls" | "xtask" => on == "aya-db-core",
         "aya-pgwire" => matches!(on, "aya-tls" | "aya-db-core"),
+        "aya-session" => matches!(on, "aya-pgwire" | "aya-db-core"),
         "aya-db" => matches!(on, "aya-dcs" | "aya-tls" | "aya-db-core"),
         "aya-testkit" => on != "aya-db-python",
         _ => true,

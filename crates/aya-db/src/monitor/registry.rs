@@ -1,7 +1,8 @@
 //! One monitor per process and cluster: handles with the same servers, sources and login share it.
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError, Weak};
 
 use aya_db_core::conninfo::ConnInfo;
 
@@ -13,19 +14,43 @@ use crate::connect::Session;
 /// # Errors
 /// When the system refuses a thread or what a runtime needs.
 pub(crate) fn monitor_of(session: &Arc<Session>) -> io::Result<Arc<Monitor>> {
-    static MONITORS: Mutex<Vec<Weak<Monitor>>> = Mutex::new(Vec::new());
-    let mut monitors = MONITORS.lock().unwrap_or_else(PoisonError::into_inner);
-    monitors.retain(|monitor| monitor.strong_count() > 0);
+    static MONITORS: Mutex<Vec<Registered>> = Mutex::new(Vec::new());
+    let process = std::process::id();
+    let child = is_a_child(process);
+    let mut monitors = match MONITORS.try_lock() {
+        Ok(monitors) => monitors,
+        Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+        // In a child process it may stay locked for ever, by a thread that only its parent has.
+        Err(TryLockError::WouldBlock) if child => {
+            return Ok(Arc::new(Monitor::start(Arc::clone(session))?));
+        }
+        Err(TryLockError::WouldBlock) => MONITORS.lock().unwrap_or_else(PoisonError::into_inner),
+    };
+    // The threads of a parent process are not in its child.
+    monitors.retain(|it| it.process == process && it.monitor.strong_count() > 0);
     let shared = monitors
         .iter()
-        .filter_map(Weak::upgrade)
+        .filter_map(|registered| registered.monitor.upgrade())
         .find(|monitor| monitor.is_alive() && are_alike(monitor.session.info(), session.info()));
     if let Some(monitor) = shared {
         return Ok(monitor);
     }
     let monitor = Arc::new(Monitor::start(Arc::clone(session))?);
-    monitors.push(Arc::downgrade(&monitor));
+    monitors.push(Registered { process, monitor: Arc::downgrade(&monitor) });
     Ok(monitor)
+}
+
+/// A monitor, and the process that its thread is in.
+struct Registered {
+    process: u32,
+    monitor: Weak<Monitor>,
+}
+
+/// Whether this process was forked off one that has asked for a monitor.
+fn is_a_child(process: u32) -> bool {
+    static FIRST: AtomicU32 = AtomicU32::new(0);
+    let first = FIRST.compare_exchange(0, process, Ordering::AcqRel, Ordering::Acquire);
+    first.is_err_and(|first| first != process)
 }
 
 /// Whether two connection strings lead to the same cluster in the same way. What only pools and
