@@ -160,7 +160,12 @@ fn in_closure(
 }
 
 /// Waits until so many sessions of `app` on `name` wait for `event`.
-async fn waiting(servers: &PatroniCluster, name: &str, event: &str, count: i64) -> Result<()> {
+pub(crate) async fn waiting(
+    servers: &PatroniCluster,
+    name: &str,
+    event: &str,
+    count: i64,
+) -> Result<()> {
     let server = servers.node(name)?.superuser_conninfo();
     let query = format!(
         "SELECT count(*) FROM pg_stat_activity WHERE usename = 'app' AND wait_event = '{event}'"
@@ -183,7 +188,7 @@ async fn flushed(servers: &PatroniCluster, name: &str) -> Result<()> {
 }
 
 /// Kills the leader and waits for its successor.
-async fn fail_over(servers: &mut PatroniCluster, old: &str) -> Result<()> {
+pub(crate) async fn fail_over(servers: &mut PatroniCluster, old: &str) -> Result<()> {
     servers.node_mut(old)?.kill()?;
     servers.wait_leader_other_than(old, LONG).await?;
     Ok(())
@@ -198,7 +203,7 @@ async fn back_again(servers: &mut PatroniCluster, dead: &str) -> Result<String> 
     servers.leader().await.context("nobody leads")
 }
 
-async fn the_standby_knows(table: &str, servers: &PatroniCluster) -> Result<()> {
+pub(crate) async fn the_standby_knows(table: &str, servers: &PatroniCluster) -> Result<()> {
     for node in servers.nodes() {
         let server = node.superuser_conninfo().replace("dbname=postgres", "dbname=app");
         let query = format!("SELECT count(*) FROM pg_class WHERE relname = '{table}'");

@@ -25,6 +25,7 @@ mod silence;
 mod sources;
 mod statements;
 mod support;
+mod survivor;
 mod transactions;
 mod unlogged;
 mod writers;

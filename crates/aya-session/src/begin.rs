@@ -1,5 +1,7 @@
 //! How each kind of query is sent.
 
+use std::sync::Arc;
+
 use aya_db_core::conninfo::Replay;
 use aya_db_core::continuity::{Record, Refusal, Resolution};
 use aya_db_core::server_sql::{HAS_LEDGER, LIFE, MARK, NOTE};
@@ -39,7 +41,7 @@ impl Survivor {
                 if has_next && begins_for_sure(&step.view) {
                     flight.pass();
                 } else {
-                    let sql = step.sql.clone();
+                    let sql = Arc::clone(&step.sql);
                     self.send(step, &[(Role::Own, &sql)])?;
                 }
             }
@@ -48,7 +50,7 @@ impl Survivor {
             Kind::Inside(_) => self.send_inside(step)?,
             Kind::Commit => self.send_commit(step)?,
             Kind::Rollback => {
-                let sql = step.sql.clone();
+                let sql = Arc::clone(&step.sql);
                 self.send(step, &[(Role::Own, &sql)])?;
             }
         }
@@ -73,7 +75,7 @@ impl Survivor {
             self.reach_goal(wait)?;
         }
         self.note(step);
-        let sql = step.sql.clone();
+        let sql = Arc::clone(&step.sql);
         if step.in_doubt.is_some() {
             let round =
                 [(Role::Hidden, READ_ONLY), (Role::Own, &*sql), (Role::Commit, &b"commit"[..])];
@@ -95,7 +97,7 @@ impl Survivor {
         }
         self.note(step);
         let mut open = Open::new(b"begin", Opening::WaitsUntold, Record::new(), way);
-        let sql = step.sql.clone();
+        let sql = Arc::clone(&step.sql);
         let round = open.round(&sql, &step.view);
         self.send(step, &round)?;
         open.did = Did::Write;
@@ -107,7 +109,7 @@ impl Survivor {
         let noted = step.noted;
         self.note(step);
         let mut standing = std::mem::replace(&mut self.standing, Standing::Idle);
-        let sql = step.sql.clone();
+        let sql = Arc::clone(&step.sql);
         let sent = match &mut standing {
             Standing::Open(open) => {
                 if !noted {
@@ -116,7 +118,7 @@ impl Survivor {
                 let round = open.round(&sql, &step.view);
                 self.send(step, &round)
             }
-            Standing::Idle | Standing::Lost(_) => Err(lost_before(step)),
+            Standing::Idle | Standing::Lost(_) => Err(lost_before(step, &self.last_words)),
         };
         self.standing = standing;
         sent
@@ -125,12 +127,14 @@ impl Survivor {
     /// COMMIT, and ahead of it what identifies the transaction. One that may have written is marked before
     /// COMMIT is sent, one that has read together with it.
     pub(crate) fn send_commit(&mut self, step: &mut Step) -> Result<(), Halt> {
-        let sql = step.sql.clone();
+        let sql = Arc::clone(&step.sql);
         let commit: (Role, &[u8]) = match step.kind {
             Kind::Wrapped => (Role::Commit, b"commit"),
             _ => (Role::Own, &sql),
         };
-        let Standing::Open(open) = &mut self.standing else { return Err(lost_before(step)) };
+        let Standing::Open(open) = &mut self.standing else {
+            return Err(lost_before(step, &self.last_words));
+        };
         let stands = open.status == TransactionStatus::Open;
         let unmarked = open.doubt.mark.is_none() && !open.doubt.is_empty() && !step.marked;
         match open.way {
@@ -179,7 +183,7 @@ impl Survivor {
             };
         }
         let cause = aya_db_core::failure::Cause::ConnectionLost;
-        Err(Failure::inside(cause, "the connection is lost".to_owned()).into())
+        Err(Failure::inside(cause, self.last_words.clone()).into())
     }
 
     /// How the commit of a transaction that begins next is resolved.

@@ -109,6 +109,8 @@ impl Survivor {
             return Ok(Next::Again);
         }
         self.standing = Standing::Idle;
+        // It may still commit, and wait for its standby.
+        self.left = None;
         self.lose_changed();
         let error: SurvivorError = match failure.classify().fate {
             Fate::Unknown => self.unknown(failure).into(),

@@ -1,5 +1,6 @@
 //! An exchange under way: one query after another, each as often as it takes.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aya_db_core::retry::{Decision, Progress, StopReason, Wait as After, decide};
@@ -43,7 +44,7 @@ pub enum End {
 /// The queries of a call.
 #[derive(Debug)]
 pub(crate) struct Flight {
-    queries: Vec<Box<[u8]>>,
+    queries: Vec<Arc<[u8]>>,
     /// The query that is the turn of.
     at: usize,
     /// What is to be handed over.
@@ -56,7 +57,7 @@ pub(crate) struct Flight {
 /// One query.
 #[derive(Debug)]
 pub(crate) struct Step {
-    pub(crate) sql: Box<[u8]>,
+    pub(crate) sql: Arc<[u8]>,
     /// Its text, as far as decisions read it.
     pub(crate) view: Box<str>,
     pub(crate) kind: Kind,
@@ -160,7 +161,8 @@ impl Survivor {
             left: left.clone(),
             ..Failure::inside(aya_db_core::failure::Cause::Cancelled, String::new())
         });
-        self.left = left;
+        // One that may commit is not to be ended.
+        self.left = left.filter(|_| step.is_some_and(|step| matches!(step.kind, Kind::Inside(_))));
         if step.is_some_and(|step| step.kind == Kind::Wrapped) {
             self.standing = Standing::Idle;
         } else if matches!(self.standing, Standing::Open(_)) {
@@ -238,7 +240,7 @@ impl Survivor {
                 _ => return Err(Halt::over((**broken).clone())),
             },
         };
-        let step = Step::new(sql.clone(), view, kind);
+        let step = Step::new(Arc::clone(sql), view, kind);
         if let Standing::Lost(_) = &self.standing {
             self.standing = Standing::Idle;
             flight.finish(done(b"ROLLBACK"));
@@ -273,7 +275,7 @@ impl Flight {
 }
 
 impl Step {
-    fn new(sql: Box<[u8]>, view: Box<str>, kind: Kind) -> Self {
+    fn new(sql: Arc<[u8]>, view: Box<str>, kind: Kind) -> Self {
         Self {
             sql,
             view,

@@ -2,7 +2,9 @@
 
 use aya_db_core::Fate;
 use aya_db_core::SqlState;
-use aya_db_core::continuity::{Input, Question, Record, Refusal, excerpt, is_cured_by_replay};
+use aya_db_core::continuity::{
+    Input, Question, Record, Refusal, Resolution, excerpt, is_cured_by_replay,
+};
 use aya_db_core::failure::{Cause, InTransaction, Phase, Safety};
 use aya_db_core::session::stays_in_session;
 use aya_pgwire::{Answer, Event, TransactionStatus, Wait};
@@ -12,6 +14,7 @@ use crate::error::{Broken, Loss, NoServer};
 use crate::failure::{Failure, Halt};
 use crate::flight::{Flight, Next, Stage, done, has_failed};
 use crate::kind::{Kind, is_read};
+use crate::options::Survival;
 use crate::round::{Heard, Role};
 use crate::survivor::{Standing, Survivor};
 use crate::transaction::{Open, Opening, Sight, Way};
@@ -218,12 +221,16 @@ impl Survivor {
             }
             Kind::Begin | Kind::Alone(_) => {
                 self.standing = Standing::Idle;
+                // One that commits may wait for its standby, and is not to be ended.
+                self.left = None;
                 if step.copy.as_ref().is_some_and(Copy::is_beyond_repeating) {
                     return Err(Halt::over(self.alone_lost(&failure)));
                 }
-                if stays_in_session(&step.view) {
+                let survives = self.survival == Survival::On;
+                let resolves = self.resolution != Resolution::Off;
+                if survives && stays_in_session(&step.view) {
                     failure = failure.with_safety(Safety::Idempotent);
-                } else if found.fate == Fate::Unknown && is_read(&step.view) {
+                } else if found.fate == Fate::Unknown && resolves && is_read(&step.view) {
                     step.in_doubt.get_or_insert_with(|| failure.clone());
                     failure = failure.with_safety(Safety::ReadOnly);
                 }
@@ -274,6 +281,13 @@ impl Survivor {
         // The replay's own failures pass by themselves, or end it.
         let curable = step.stage == Stage::Curing
             || is_cured_by_replay(&failure.classify(), Safety::Unmarked);
+        if failure.classify().fate == Fate::Unknown {
+            // The statement brought its own end of the transaction along.
+            self.standing = Standing::Idle;
+            self.left = None;
+            self.lose_changed();
+            return Err(Halt::over(self.unknown(&failure)));
+        }
         if let Some(refusal) = refusal {
             return Err(Halt::over(self.lose_transaction(&first, &refusal)));
         }

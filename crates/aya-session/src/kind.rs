@@ -33,7 +33,8 @@ impl Kind {
             || resolution == Resolution::Off
             || is_read(view)
             || stays_in_session(view)
-            || tokens(view).next().is_none();
+            || tokens(view).next().is_none()
+            || wants_a_block(view);
         if plain { Self::Alone(scope) } else { Self::Wrapped }
     }
 
@@ -59,6 +60,21 @@ pub(crate) fn is_read(view: &str) -> bool {
             && !tokens(view).any(|token| token.is("program"))
             && tokens(view).filter(|token| *token == Token::End).count() <= 1
             && !tokens(view).any(|token| token.is_any(&["insert", "update", "delete", "merge"])))
+}
+
+/// Whether the text means something else inside a transaction than by itself, where it is refused or does
+/// nothing.
+fn wants_a_block(view: &str) -> bool {
+    let mut rest = tokens(view);
+    while let Some(first) = rest.next() {
+        if first.is_any(&IN_BLOCKS) {
+            return true;
+        }
+        if first != Token::End {
+            rest.by_ref().find(|token| *token == Token::End);
+        }
+    }
+    false
 }
 
 /// Whether the text copies something in or out: nothing may be sent behind it before it was answered.
@@ -97,6 +113,10 @@ fn is_only(view: &str, first: &[&str], more: &[&str]) -> bool {
 
 const ENDING: [&str; 2] = ["work", "transaction"];
 
+/// First words of statements that are for transactions.
+const IN_BLOCKS: [&str; 9] =
+    ["declare", "fetch", "move", "close", "lock", "savepoint", "release", "rollback", "abort"];
+
 const MODES: [&str; 13] = [
     "work",
     "transaction",
@@ -121,7 +141,7 @@ mod tests {
     fn queries_are_told_apart_by_their_words() {
         let outside = |view| Kind::outside(view, Resolution::LedgerOrLsn);
         let alone = Kind::Alone(InTransaction::No);
-        for view in ["select 1", "", "set a.b = 1; listen c", "copy t to stdout"] {
+        for view in ["select 1", "", "set a.b = 1; listen c", "copy t to stdout", "lock t"] {
             assert_eq!(outside(view), alone, "{view}");
         }
         for view in ["begin;", "START TRANSACTION ISOLATION LEVEL SERIALIZABLE, READ ONLY"] {

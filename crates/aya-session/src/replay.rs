@@ -95,14 +95,18 @@ impl Survivor {
         self.changed = changed;
         ready?;
         let Standing::Open(open) = &self.standing else { return Ok(()) };
-        if matches!(open.opening, Opening::Waits | Opening::WaitsUntold) {
-            return Ok(());
-        }
         let (begin, length) = (open.begin.clone(), open.tape.len());
         let way = match (again, open.way) {
             (Again::ReadOnly, _) | (_, Way::None) => Way::None,
             (Again::AsItWas, Way::Lsn | Way::Ledger) => self.find_way(wait)?,
         };
+        if let Standing::Open(open) = &mut self.standing
+            && open.opening != Opening::Done
+        {
+            // It has not begun, and does with what comes next.
+            open.way = way;
+            return Ok(());
+        }
         let mut doubt = Doubt::default();
         self.tell_again(&begin, wait)?;
         if again == Again::ReadOnly {

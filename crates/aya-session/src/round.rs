@@ -127,7 +127,7 @@ impl Survivor {
 
     /// Sends a round.
     pub(crate) fn send(&mut self, step: &mut Step, round: &[(Role, &[u8])]) -> Result<(), Halt> {
-        let Some(link) = &mut self.link else { return Err(lost_before(step)) };
+        let Some(link) = &mut self.link else { return Err(lost_before(step, &self.last_words)) };
         step.round.clear();
         step.events.clear();
         for (role, sql) in round {
@@ -154,8 +154,13 @@ impl Survivor {
     ) -> Result<Next, Halt> {
         let Some(step) = &mut flight.step else { return Ok(Next::Again) };
         let sent = self.link.as_ref().map_or(Sent::Yes, |link| link.sent_since(step.mark));
-        self.lost(&ended);
         let mut heard = Heard::of(&step.round, std::mem::take(&mut step.events));
+        if let (Standing::Open(open), Some(link)) = (&mut self.standing, &self.link)
+            && heard.is_answered(Role::Mark)
+        {
+            open.doubt.keep(heard.to(Role::Mark).unwrap_or_default(), link);
+        }
+        self.lost(&ended);
         if is_whole(step, &heard, &ended) {
             heard.complete();
             return self.follow(flight, heard, wait);
@@ -229,8 +234,8 @@ fn phase_of(step: &Step, heard: &Heard, standing: &Standing) -> Phase {
 }
 
 /// The connection had been lost before anything was sent.
-pub(crate) fn lost_before(step: &Step) -> Halt {
-    let text = "the connection is lost".to_owned();
+pub(crate) fn lost_before(step: &Step, last_words: &str) -> Halt {
+    let text = last_words.to_owned();
     let cause = aya_db_core::failure::Cause::ConnectionLost;
     match step.kind {
         Kind::Begin | Kind::Alone(_) | Kind::Wrapped => Failure::ahead(cause, text).into(),

@@ -73,11 +73,8 @@ impl Survivor {
         }
         if self.link.is_none() {
             if self.survival == Survival::Off {
-                let text = "the connection is lost".to_owned();
-                return Err(Halt::over(Broken::new(
-                    Loss::Connection,
-                    &Failure::ahead(Cause::ConnectionLost, text),
-                )));
+                let failure = Failure::ahead(Cause::ConnectionLost, self.last_words.clone());
+                return Err(Halt::over(Broken::new(Loss::Connection, &failure)));
             }
             self.lose_changed();
             let deadline = deadline.unwrap_or_else(|| self.failover_ends());
@@ -166,8 +163,7 @@ impl Survivor {
         wait: &mut dyn Wait,
     ) -> Result<Result<Texts, aya_pgwire::ServerMessage>, Halt> {
         let Some(link) = &mut self.link else {
-            let text = "the connection is lost".to_owned();
-            return Err(Failure::ahead(Cause::ConnectionLost, text).into());
+            return Err(Failure::ahead(Cause::ConnectionLost, self.last_words.clone()).into());
         };
         link.ask(sql, &mut self.asides, wait).map_err(|fault| self.ahead(fault))
     }
@@ -185,6 +181,7 @@ impl Survivor {
         if let Some(link) = self.link.take() {
             self.encoding = link.encoding().into();
         }
+        self.last_words.clone_from(&ended.text);
         // What an earlier one has left behind is still to be seen to.
         self.left.get_or_insert_with(|| ended.left.clone());
         let failure = Failure::ahead(ended.cause.clone(), String::new());

@@ -39,6 +39,8 @@ pub struct Survivor {
     pub(crate) link: Option<Link>,
     /// What the connection before this one has left behind, until that was seen to.
     pub(crate) left: Option<Left>,
+    /// How that one ended, in libpq's words.
+    pub(crate) last_words: String,
     pub(crate) state: State,
     pub(crate) standing: Standing,
     pub(crate) flight: Option<Flight>,
@@ -90,6 +92,7 @@ impl Survivor {
             picture: Picture::of(info),
             link: None,
             left: None,
+            last_words: String::new(),
             state: State::default(),
             standing: Standing::Idle,
             flight: None,
@@ -216,5 +219,16 @@ impl Survivor {
 
     pub(crate) fn limits(&self) -> RecordLimits {
         self.target.info().replay().limits
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_may_go_to_another_thread() {
+        fn goes<T: Send>() {}
+        goes::<Survivor>();
     }
 }

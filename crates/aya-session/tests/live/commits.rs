@@ -92,6 +92,26 @@ fn live_a_statement_that_may_not_run_in_a_block_is_run_by_itself() {
 }
 
 #[test]
+fn live_a_text_that_commits_on_its_way_stays_unknown() {
+    let (server, mut client) = served("lsn");
+    client.run(&["begin"]);
+    server.these.proxy().snip(Some(once_at("insert", |_| Snip::Answer(0))));
+    let error = client.try_run(&["insert into t values (1); commit"]).unwrap_err();
+    let SurvivorError::Broken(broken) = error else { panic!("{error}") };
+    assert_eq!((broken.loss(), broken.fate()), (Loss::CommitUnknown, Fate::Unknown));
+    assert_eq!(client.value("select count(*) from t"), "1");
+}
+
+#[test]
+fn live_statements_for_transactions_are_refused_outside_of_them() {
+    let (_server, mut client) = served("lsn");
+    for sql in ["declare c cursor for select 1", "savepoint a", "lock t"] {
+        let reply = client.try_run(&[sql]).unwrap();
+        assert!(crate::support::error_of(&reply).unwrap().starts_with("25P01"), "{sql}");
+    }
+}
+
+#[test]
 fn live_an_error_of_the_commit_is_the_statements_answer() {
     let (server, mut client) = served("lsn");
     server.sql(
