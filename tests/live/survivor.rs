@@ -69,14 +69,14 @@ async fn resolved(way: &str) -> Result<()> {
     let mut servers = started(PatroniCluster::builder().synchronous()).await?;
     let conninfo =
         format!("{} target_session_attrs=read-write commit_resolution={way}", everything(&servers));
-    let setup =
-        in_a_thread(&conninfo, |session| run(session, &["create table t (id int, run int)"]));
-    joined(LONG, "the set-up", setup).await??;
     if way == "ledger" {
         let leader = servers.leader().await.context("nobody leads")?;
         let server = servers.node(&leader)?.superuser_conninfo();
         sql(&server.replace("dbname=postgres", "dbname=app"), COMMIT_LEDGER_SQL).await?;
     }
+    let setup =
+        in_a_thread(&conninfo, |session| run(session, &["create table t (id int, run int)"]));
+    joined(LONG, "the set-up", setup).await??;
     the_standby_knows("t", &servers).await?;
 
     // The standby never hears of them: they are not kept, and run again.

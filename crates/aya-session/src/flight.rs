@@ -1,19 +1,17 @@
 //! An exchange under way: one query after another, each as often as it takes.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use aya_db_core::retry::{Decision, Progress, StopReason, Wait as After, decide};
 use aya_pgwire::{Answer, CommandTag, Event, TransactionStatus, UsageError, Wait};
-use backon::ExponentialBackoff;
 
-use crate::copying::Copy;
+use crate::copy::Copy;
+use crate::course::Course;
 use crate::error::SurvivorError;
 use crate::failure::{Failure, Halt};
 use crate::kind::Kind;
 use crate::options::Survival;
 use crate::round::Role;
-use crate::search::pauses;
 use crate::sleep::sleep;
 use crate::survivor::{Standing, Survivor};
 use crate::view::view;
@@ -97,15 +95,6 @@ pub(crate) enum Stage {
     Settling,
     /// Its transaction, which seems to have only read, is to be read once more.
     Rereading,
-}
-
-/// How an exchange has fared so far.
-#[derive(Debug, Default)]
-pub(crate) struct Course {
-    attempt: u32,
-    pub(crate) deadline: Option<Instant>,
-    pauses: Option<ExponentialBackoff>,
-    pause: Option<Duration>,
 }
 
 /// What comes next in an exchange.
@@ -302,47 +291,6 @@ impl Step {
     }
 }
 
-impl Course {
-    /// Decides whether what failed is tried again, and if so, after what pause.
-    pub(crate) fn go_on(
-        &mut self,
-        failure: &Failure,
-        policy: &aya_db_core::retry::Policy,
-        failover: Duration,
-        ran: Duration,
-    ) -> Result<(), StopReason> {
-        self.attempt = self.attempt.saturating_add(1);
-        let now = Instant::now();
-        // The time in which a server runs the work is not spent on waiting.
-        let deadline = self.deadline.map_or(now + failover, |deadline| deadline + ran);
-        self.deadline = Some(deadline);
-        let progress = Progress {
-            attempt: self.attempt,
-            elapsed: Duration::ZERO,
-            remaining: deadline.saturating_duration_since(now),
-        };
-        let budget = aya_db_core::retry::BudgetState::Left;
-        match decide(&failure.classify(), &failure.facts, policy, &progress, budget) {
-            Decision::Stop { reason } => Err(reason),
-            Decision::Reprepare => Ok(()),
-            Decision::Again { after, .. } => {
-                let pauses = self.pauses.get_or_insert_with(|| pauses(policy.backoff));
-                self.pause = match after {
-                    After::Now => None,
-                    After::Backoff => pauses.next(),
-                    // The search does the waiting. Where it keeps finding a server that fails at once, a
-                    // short pause keeps the pace down.
-                    After::NewLeader if self.attempt > UNPACED => {
-                        pauses.next().map(|pause| pause.min(PACE))
-                    }
-                    After::NewLeader => None,
-                };
-                Ok(())
-            }
-        }
-    }
-}
-
 /// Whether a query failed.
 pub(crate) fn has_failed(events: &[Event]) -> bool {
     events.iter().any(|event| matches!(event, Event::Answer(Answer::Error(_))))
@@ -353,7 +301,3 @@ pub(crate) fn done(tag: &[u8]) -> Vec<Event> {
     let tag = CommandTag::new(tag);
     vec![Event::Answer(Answer::Done(tag)), Event::Ready(TransactionStatus::Idle)]
 }
-
-/// From which attempt on, and how long at most, those that wait for a leader pause as well.
-const UNPACED: u32 = 2;
-const PACE: Duration = Duration::from_millis(50);

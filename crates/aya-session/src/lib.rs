@@ -50,8 +50,11 @@
 //! [`Survivor::resume`], or gives the exchange up with [`Survivor::abandon`].
 #![cfg(unix)]
 
+mod after;
 mod begin;
+mod copy;
 mod copying;
+mod course;
 mod doubt;
 mod error;
 mod failure;

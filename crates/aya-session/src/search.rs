@@ -7,15 +7,14 @@ use aya_db_core::NodeId;
 use aya_db_core::conninfo::{HostSpec, LoadBalanceHosts};
 use aya_db_core::failure::{Cause, Facts, Phase, Sent};
 use aya_db_core::observation::ServerAnswer;
-use aya_db_core::retry::{Backoff, Jitter};
 use aya_db_core::route::{Intent, SessionFacts, accepts, is_settled};
 use aya_db_core::server_sql::PROBE;
 use aya_db_core::snapshot::{ClusterSnapshot, Node, SourceState};
 use aya_pgwire::{ConnectEnd, ConnectError, Connecting, Interest, Interrupted, Readiness, Wait};
-use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use rand::seq::SliceRandom;
 use tracing::debug;
 
+use crate::course::pauses;
 use crate::error::Pause;
 use crate::failure::{Failure, Fault, Halt};
 use crate::link::Link;
@@ -311,19 +310,6 @@ const fn role_text(facts: SessionFacts) -> &'static str {
         (true, _) => "server is in hot standby mode",
         (false, true) => "session is read-only",
         (false, false) => "server is not in hot standby mode",
-    }
-}
-
-/// The pauses of a policy, as long as somebody asks for more.
-pub(crate) fn pauses(policy: Backoff) -> ExponentialBackoff {
-    let builder = ExponentialBuilder::default()
-        .with_min_delay(policy.min)
-        .with_max_delay(policy.max)
-        .with_factor(policy.factor)
-        .without_max_times();
-    match policy.jitter {
-        Jitter::None => builder.build(),
-        Jitter::Full => builder.with_jitter().build(),
     }
 }
 

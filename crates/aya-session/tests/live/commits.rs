@@ -22,9 +22,10 @@ fn served(way: &str) -> (Servers<Postgres>, Client) {
 }
 
 fn an_autocommit_write(way: &str) {
+    let (server, mut client) = served(way);
     for cut in CUTS {
         for words in ["insert", "commit"] {
-            let (server, mut client) = served(way);
+            server.sql("truncate t");
             client.run(&["select 1"]);
             server.these.proxy().snip(Some(once_at(words, cut)));
             let reply = client.run(&["insert into t values (1) returning id"]);
@@ -45,9 +46,10 @@ fn live_an_autocommit_write_is_there_once_by_ledger() {
 }
 
 fn a_transaction(way: &str) {
+    let (server, mut client) = served(way);
     for cut in CUTS {
         for words in ["begin", "insert", "select 5", "commit"] {
-            let (server, mut client) = served(way);
+            server.sql("truncate t");
             client.run(&["select 1"]);
             server.these.proxy().snip(Some(once_at(words, cut)));
             client.run(&["begin", "insert into t values (1)"]);
