@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use aya_db_core::conninfo::Replay;
 use aya_db_core::continuity::{Record, Refusal, Resolution};
+use aya_db_core::failure::{Cause, InTransaction};
 use aya_db_core::server_sql::{HAS_LEDGER, LIFE, MARK, NOTE};
 use aya_db_core::session::may_change_session;
 use aya_pgwire::{TransactionStatus, Wait};
 
 use crate::error::SurvivorError;
-use crate::failure::{Failure, Halt};
+use crate::failure::{Failure, Fault, Halt};
 use crate::flight::{Flight, Next, Step};
 use crate::kind::{Kind, begins_for_sure, begins_read_only, copies, is_read};
 use crate::literal::with_literals;
@@ -92,7 +93,7 @@ impl Survivor {
     fn send_wrapped(&mut self, step: &mut Step, wait: &mut dyn Wait) -> Result<(), Halt> {
         let way = self.find_way(wait)?;
         if way == Way::None {
-            step.kind = Kind::Alone(aya_db_core::failure::InTransaction::No);
+            step.kind = Kind::Alone(InTransaction::No);
             return self.send_alone(step, wait);
         }
         self.note(step);
@@ -170,19 +171,18 @@ impl Survivor {
     fn check_link(&mut self, wait: &mut dyn Wait) -> Result<(), Halt> {
         if let Some(link) = &mut self.link {
             let drained = link.drain(&mut self.asides, wait);
-            let seen = drained
-                .and_then(|()| link.look(&mut self.asides).map_err(crate::failure::Fault::Lost));
+            let seen = drained.and_then(|()| link.look(&mut self.asides).map_err(Fault::Lost));
             return match seen {
                 Ok(()) => Ok(()),
-                Err(crate::failure::Fault::Pause(pause)) => Err(pause.into()),
-                Err(crate::failure::Fault::Lost(ended)) => {
+                Err(Fault::Pause(pause)) => Err(pause.into()),
+                Err(Fault::Lost(ended)) => {
                     self.lost(&ended);
                     let left = Some(ended.left);
                     Err(Failure { left, ..Failure::inside(ended.cause, ended.text) }.into())
                 }
             };
         }
-        let cause = aya_db_core::failure::Cause::ConnectionLost;
+        let cause = Cause::ConnectionLost;
         Err(Failure::inside(cause, self.last_words.clone()).into())
     }
 

@@ -3,13 +3,13 @@
 use aya_pgwire::{Answer, CopyData, Event, Wait};
 
 use crate::copy::{Copy, Finish};
-use crate::error::SurvivorError;
-use crate::failure::{Fault, Halt};
+use crate::error::{Broken, Loss, SurvivorError};
+use crate::failure::{Ended, Fault, Halt};
 use crate::flight::{End, Flight, Next, Reply, Stage};
 use crate::kind::Kind;
-use crate::round::{Heard, copy_of};
+use crate::round::{Heard, Role, copy_of};
 use crate::survivor::{Standing, Survivor};
-use crate::transaction::Sight;
+use crate::transaction::{Opening, Sight};
 
 impl Survivor {
     /// Sends data of COPY FROM STDIN. It is taken also where the wait is given up: it must not be sent
@@ -71,9 +71,9 @@ impl Survivor {
         let heard = Heard::of(&step.round, events);
         step.round.drain(..answered);
         if let Standing::Open(open) = &mut self.standing {
-            open.opening = crate::transaction::Opening::Done;
+            open.opening = Opening::Done;
         }
-        let own = heard.to(crate::round::Role::Own).unwrap_or_default();
+        let own = heard.to(Role::Own).unwrap_or_default();
         match &step.copy {
             None => {
                 step.copy = Some(Copy::new(end, own, limit));
@@ -242,7 +242,7 @@ impl Survivor {
     fn lost_copying(
         &mut self,
         flight: &mut Flight,
-        ended: crate::failure::Ended,
+        ended: Ended,
         wait: &mut dyn Wait,
     ) -> Result<(), Halt> {
         match self.lost_in(flight, ended, wait) {
@@ -283,9 +283,7 @@ impl Survivor {
                 self.flight = Some(flight);
                 Err(pause.into())
             }
-            Err(Halt::Failed(failure)) => {
-                Err(crate::error::Broken::new(crate::Loss::Connection, &failure).into())
-            }
+            Err(Halt::Failed(failure)) => Err(Broken::new(Loss::Connection, &failure).into()),
             Err(Halt::Over(error)) => {
                 if matches!(*error, SurvivorError::OutOfTurn(_)) {
                     self.flight = Some(flight);

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use aya_db_core::continuity::Refusal;
+use aya_db_core::failure::{Cause, InTransaction};
 use aya_pgwire::{Answer, CommandTag, Event, TransactionStatus, UsageError, Wait};
 
 use crate::copy::Copy;
 use crate::course::Course;
-use crate::error::SurvivorError;
+use crate::error::{Broken, Loss, SurvivorError};
 use crate::failure::{Failure, Halt};
 use crate::kind::Kind;
 use crate::options::Survival;
@@ -148,14 +150,14 @@ impl Survivor {
         self.lose_changed();
         let failure = step.and_then(|step| step.failure.clone()).unwrap_or_else(|| Failure {
             left: left.clone(),
-            ..Failure::inside(aya_db_core::failure::Cause::Cancelled, String::new())
+            ..Failure::inside(Cause::Cancelled, String::new())
         });
         // One that may commit is not to be ended.
         self.left = left.filter(|_| step.is_some_and(|step| matches!(step.kind, Kind::Inside(_))));
         if step.is_some_and(|step| step.kind == Kind::Wrapped) {
             self.standing = Standing::Idle;
         } else if matches!(self.standing, Standing::Open(_)) {
-            self.lose_transaction(&failure, &aya_db_core::continuity::Refusal::Abandoned);
+            self.lose_transaction(&failure, &Refusal::Abandoned);
         }
     }
 
@@ -185,7 +187,7 @@ impl Survivor {
                     return Err(pause.into());
                 }
                 Err(Halt::Failed(failure)) => {
-                    return Err(crate::error::Broken::new(crate::Loss::Connection, &failure).into());
+                    return Err(Broken::new(Loss::Connection, &failure).into());
                 }
                 Err(Halt::Over(error)) => return Err(*error),
             }
@@ -219,9 +221,7 @@ impl Survivor {
         let encoding = self.link.as_ref().map_or(&*self.encoding, |link| link.encoding());
         let view: Box<str> = view(sql, encoding).into();
         let kind = match &self.standing {
-            _ if self.survival == Survival::Off => {
-                Kind::Alone(aya_db_core::failure::InTransaction::MayCommit)
-            }
+            _ if self.survival == Survival::Off => Kind::Alone(InTransaction::MayCommit),
             Standing::Idle => Kind::outside(&view, self.resolution),
             Standing::Open(_) => Kind::inside(&view),
             Standing::Lost(broken) => match Kind::inside(&view) {

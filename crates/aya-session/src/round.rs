@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use aya_db_core::failure::{CommitTag, InTransaction, Phase, Safety, Sent};
+use aya_db_core::continuity::ends_transaction;
+use aya_db_core::failure::{Cause, CommitTag, InTransaction, Phase, Safety, Sent};
 use aya_db_core::server_sql::MARK;
 use aya_db_core::sql_text::may_write;
 use aya_pgwire::{Answer, Event, Stop, TransactionStatus, Wait};
@@ -99,7 +100,7 @@ impl Open {
                 && self.doubt.mark.is_none()
                 && self.status == TransactionStatus::Open
                 && !copies(view)
-                && !aya_db_core::continuity::ends_transaction(view);
+                && !ends_transaction(view);
             if rides {
                 round.push((Role::Mark, MARK.as_bytes()));
             }
@@ -236,7 +237,7 @@ fn phase_of(step: &Step, heard: &Heard, standing: &Standing) -> Phase {
 /// The connection had been lost before anything was sent.
 pub(crate) fn lost_before(step: &Step, last_words: &str) -> Halt {
     let text = last_words.to_owned();
-    let cause = aya_db_core::failure::Cause::ConnectionLost;
+    let cause = Cause::ConnectionLost;
     match step.kind {
         Kind::Begin | Kind::Alone(_) | Kind::Wrapped => Failure::ahead(cause, text).into(),
         Kind::Inside(_) | Kind::Commit | Kind::Rollback => Failure::inside(cause, text).into(),
@@ -251,4 +252,52 @@ pub(crate) fn copy_of(events: &[Event]) -> Option<End> {
         Event::Answer(Answer::CopyBoth(_)) => Some(End::CopyBoth),
         _ => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use aya_pgwire::CommandTag;
+
+    use super::*;
+
+    fn done(tag: &str) -> Event {
+        Event::Answer(Answer::Done(CommandTag::new(tag.as_bytes())))
+    }
+
+    const READY: Event = Event::Ready(TransactionStatus::Open);
+
+    #[test]
+    fn each_message_gets_its_own_answers() {
+        let round = [Role::Begin, Role::Own, Role::Mark];
+        let events = vec![done("BEGIN"), READY, done("UPDATE 1"), READY, done("SELECT 1"), READY];
+        let heard = Heard::of(&round, events);
+        assert!(round.iter().all(|role| heard.is_answered(*role)));
+        assert_eq!(heard.to(Role::Own), Some(&[done("UPDATE 1"), READY][..]));
+        assert_eq!(heard.told(), [done("BEGIN"), READY, done("UPDATE 1"), READY]);
+    }
+
+    #[test]
+    fn an_answer_that_is_cut_is_no_answer() {
+        let round = [Role::Hidden, Role::Own, Role::Mark];
+        let heard = Heard::of(&round, vec![done("BEGIN"), READY, done("UPDATE 1")]);
+        assert!(heard.is_answered(Role::Hidden) && !heard.is_answered(Role::Own));
+        assert_eq!(heard.to(Role::Mark), None);
+        assert_eq!(commit_tag(&heard), None);
+    }
+
+    #[test]
+    fn the_mark_rides_with_what_may_write_and_nothing_behind_a_copy() {
+        let roles = |view: &str, status| {
+            let record = aya_db_core::continuity::Record::new();
+            let mut open = Open::new(b"begin", Opening::Done, record, Way::Lsn);
+            open.status = status;
+            open.round(view.as_bytes(), view).into_iter().map(|(role, _)| role).collect::<Vec<_>>()
+        };
+        let (stands, failed) = (TransactionStatus::Open, TransactionStatus::Failed);
+        assert_eq!(roles("update t set n = 1", stands), [Role::Own, Role::Mark]);
+        assert_eq!(roles("update t set n = 1", failed), [Role::Own]);
+        for view in ["select 1", "copy t from stdin", "delete from t; commit", "savepoint a"] {
+            assert_eq!(roles(view, stands), [Role::Own], "{view}");
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use aya_db_core::NodeId;
 use aya_db_core::conninfo::{HostSpec, LoadBalanceHosts};
-use aya_db_core::failure::{Cause, Facts, Phase, Sent};
+use aya_db_core::failure::{Cause, ConnectStage, Facts, Phase, Sent};
 use aya_db_core::observation::ServerAnswer;
 use aya_db_core::route::{Intent, SessionFacts, accepts, is_settled};
 use aya_db_core::server_sql::PROBE;
@@ -294,7 +294,7 @@ fn is_the_callers(error: &ConnectError, limit: Option<Instant>) -> bool {
 }
 
 fn refusal(link: &Link, cause: Cause, why: &str) -> Failure {
-    let phase = Phase::Connect(aya_db_core::failure::ConnectStage::RoleCheck);
+    let phase = Phase::Connect(ConnectStage::RoleCheck);
     let facts = Facts::new(phase, Sent::No, cause);
     Failure { facts, text: format!("{} failed: {why}\n", link.connection().server()), left: None }
 }

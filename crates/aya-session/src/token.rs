@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use aya_db_core::failure::Cause;
+use aya_db_core::failure::{Cause, InTransaction};
 use aya_db_core::route::{
     CausalToken, Readiness, ServingRole, Standing as Place, end_of_log, lineage, readiness,
 };
@@ -80,9 +80,7 @@ impl Survivor {
 
 fn not_seen(cause: Cause, why: impl std::fmt::Display) -> Broken {
     let failure = Failure::ahead(cause.clone(), String::new());
-    Broken::new(Loss::Connection, &failure)
-        .by(cause, aya_db_core::failure::InTransaction::No)
-        .because(why)
+    Broken::new(Loss::Connection, &failure).by(cause, InTransaction::No).because(why)
 }
 
 /// Where a server stands; one that is no standby any more leads, or did.
