@@ -6,6 +6,7 @@
 
 mod commits;
 mod copying;
+mod everywhere;
 mod idle;
 mod replay;
 mod support;
