@@ -1,12 +1,15 @@
 //! Connections that are cut at every message in turn.
 
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
-use aya_session::{COMMIT_LEDGER_SQL, Loss, SurvivorError};
+use aya_pgwire::{Interest, Interrupted, Poller, Readiness, Wait};
+use aya_session::{COMMIT_LEDGER_SQL, Loss, Reply, SurvivorError};
 use aya_testkit::{Postgres, Snip, Snipper};
 
-use crate::support::{Client, Servers, tags, value_of};
+use crate::support::{Client, Servers, patience, tags, value_of};
 
 /// How a connection is cut, given the length of the message.
 const CUTS: [fn(usize) -> Snip; 6] = [
@@ -81,4 +84,62 @@ fn live_each_row_is_there_once_wherever_it_is_cut_by_history() {
 #[test]
 fn live_each_row_is_there_once_wherever_it_is_cut_by_ledger() {
     everywhere("ledger");
+}
+
+/// Gives up a wait now and then, each time after a few more.
+struct Restless {
+    inner: Poller<'static>,
+    left: u32,
+    then: u32,
+}
+
+impl Wait for Restless {
+    fn wait(
+        &mut self,
+        socket: BorrowedFd<'_>,
+        interest: Interest,
+        deadline: Option<Instant>,
+    ) -> Result<Readiness, Interrupted> {
+        if self.left == 0 {
+            self.then += 1;
+            self.left = self.then;
+            return Err(Interrupted);
+        }
+        self.left -= 1;
+        self.inner.wait(socket, interest, deadline)
+    }
+}
+
+/// Runs queries, and takes them up again as often as the wait is given up.
+fn insist(client: &mut Client, queries: &[&str], given_up: &mut u32) -> Reply {
+    let queries: Vec<&[u8]> = queries.iter().map(|query| query.as_bytes()).collect();
+    let mut wait = Restless { inner: patience(), left: 0, then: 0 };
+    let mut done = client.session.run(&queries, &mut wait);
+    while let Err(SurvivorError::Interrupted) = done {
+        *given_up += 1;
+        done = client.session.resume(&mut wait);
+    }
+    done.unwrap()
+}
+
+#[test]
+fn live_a_wait_may_be_given_up_anywhere_and_taken_up_again() {
+    let server: Servers<Postgres> = Servers::one();
+    server.sql("create table t (id int); grant all on t to app");
+    let conninfo = format!("{} commit_resolution=lsn", server.these.conninfo());
+    let mut given_up = 0;
+    for number in 0..12 {
+        let mut client = Client::open(&conninfo);
+        let (snipper, _) = cut_at(number, Snip::Drop);
+        server.these.proxy().snip(Some(snipper));
+        let insert = format!("insert into t values ({number})");
+        assert_eq!(tags(&insist(&mut client, &[&insert], &mut given_up)), ["INSERT 0 1"]);
+        insist(&mut client, &["begin", &insert], &mut given_up);
+        assert_eq!(value_of(&insist(&mut client, &["select 1"], &mut given_up)), "1");
+        assert_eq!(tags(&insist(&mut client, &["commit"], &mut given_up)), ["COMMIT"]);
+        server.these.proxy().snip(None);
+        let rows = server.number(&format!("select count(*) from t where id = {number}"));
+        assert_eq!(rows, 2, "cut at message {number}");
+    }
+    assert!(given_up > 48, "the wait was given up {given_up} times");
 }
