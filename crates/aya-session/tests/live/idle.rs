@@ -2,9 +2,9 @@
 
 use aya_db_core::Fate;
 use aya_pgwire::Event;
-use aya_session::{Loss, SurvivorError};
+use aya_session::{Loss, Options, Survival, Survivor, SurvivorError};
 
-use crate::support::{Client, Servers, error_of, patience};
+use crate::support::{Client, Servers, error_of, patience, tags, target};
 
 #[test]
 fn live_an_idle_session_outlives_the_restart_of_its_server() {
@@ -110,4 +110,24 @@ fn live_a_child_process_gets_a_connection_of_its_own() {
     client.run(&["rollback"]);
     assert_eq!(client.value("select 3"), "3");
     assert_eq!(error_of(&client.try_run(&["selec"]).unwrap()).unwrap()[..5], *"42601");
+}
+
+#[test]
+fn live_a_session_that_is_not_to_survive_ends_with_its_connection() {
+    let server = Servers::one();
+    let conninfo = server.these.superuser_conninfo() + " replication=database";
+    let options = Options { survival: Survival::Off, ..Options::default() };
+    let session = Survivor::open(target(&conninfo), options, &mut patience()).unwrap();
+    let mut client = Client { session };
+    assert_eq!(tags(&client.run(&["IDENTIFY_SYSTEM"])), ["IDENTIFY_SYSTEM"]);
+    let pid = client.session.connection().unwrap().session().cancel_key().unwrap().process_id();
+    server.sql(&format!("select pg_terminate_backend({pid}, 30000)"));
+    for _ in 0..2 {
+        let error = client.try_run(&["IDENTIFY_SYSTEM"]).unwrap_err();
+        let SurvivorError::Broken(broken) = error else { panic!("{error}") };
+        assert_eq!(broken.loss(), Loss::Connection);
+        let text = broken.text();
+        assert!(text.contains("terminating connection due to administrator command"), "{text}");
+        assert!(text.contains("server closed the connection unexpectedly"), "{text}");
+    }
 }
