@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use aya_db_core::continuity::Refusal;
-use aya_db_core::failure::{Cause, InTransaction};
+use aya_db_core::failure::InTransaction;
 use aya_pgwire::{Answer, CommandTag, Event, TransactionStatus, UsageError, Wait};
 
 use crate::copy::Copy;
@@ -118,8 +117,14 @@ impl Survivor {
         if self.flight.is_some() {
             return Err(SurvivorError::OutOfTurn("an exchange is under way"));
         }
-        if queries.iter().any(|query| query.contains(&0)) {
-            return Err(UsageError::ZeroByte.into());
+        for query in queries {
+            // What is queued must not be taken back half.
+            if query.len() > LONGEST {
+                return Err(UsageError::TooLong.into());
+            }
+            if query.contains(&0) {
+                return Err(UsageError::ZeroByte.into());
+            }
         }
         self.flight = Some(Flight {
             queries: queries.iter().map(|query| (*query).into()).collect(),
@@ -139,26 +144,6 @@ impl Survivor {
     pub fn resume(&mut self, wait: &mut dyn Wait) -> Result<Reply, SurvivorError> {
         self.check_process();
         self.go_on(wait)
-    }
-
-    /// Gives an exchange up whose wait was given up, together with its connection. An open transaction is
-    /// lost: nobody knows whether the query ran.
-    pub fn abandon(&mut self) {
-        let Some(flight) = self.flight.take() else { return };
-        let left = self.link.take().map(|link| link.left());
-        let step = flight.step.as_ref();
-        self.lose_changed();
-        let failure = step.and_then(|step| step.failure.clone()).unwrap_or_else(|| Failure {
-            left: left.clone(),
-            ..Failure::inside(Cause::Cancelled, String::new())
-        });
-        // One that may commit is not to be ended.
-        self.left = left.filter(|_| step.is_some_and(|step| matches!(step.kind, Kind::Inside(_))));
-        if step.is_some_and(|step| step.kind == Kind::Wrapped) {
-            self.standing = Standing::Idle;
-        } else if matches!(self.standing, Standing::Open(_)) {
-            self.lose_transaction(&failure, &Refusal::Abandoned);
-        }
     }
 
     pub(crate) fn go_on(&mut self, wait: &mut dyn Wait) -> Result<Reply, SurvivorError> {
@@ -301,3 +286,6 @@ pub(crate) fn done(tag: &[u8]) -> Vec<Event> {
     let tag = CommandTag::new(tag);
     vec![Event::Answer(Answer::Done(tag)), Event::Ready(TransactionStatus::Idle)]
 }
+
+/// The length of a message is counted with 31 bits, itself and a zero byte included.
+const LONGEST: usize = i32::MAX as usize - 5;

@@ -2,10 +2,10 @@
 
 use aya_db_core::SqlState;
 use aya_db_core::continuity::{Input, Record, Refusal, Seen, excerpt};
-use aya_db_core::failure::InTransaction;
+use aya_db_core::failure::{Cause, InTransaction};
 use aya_pgwire::{Answer, Event, TransactionStatus, Wait};
 
-use crate::failure::Halt;
+use crate::failure::{Failure, Halt};
 use crate::flight::{Flight, Next, has_failed};
 use crate::kind::Kind;
 use crate::round::{Heard, Role};
@@ -28,6 +28,9 @@ impl Survivor {
             if let Some(events) = heard.to(Role::Mark) {
                 open.doubt.keep(events, link);
             }
+        }
+        if self.mark_has_failed(&heard) {
+            return Err(Failure::inside(Cause::ConnectionLost, MARK_FAILED.to_owned()).into());
         }
         match step.kind {
             Kind::Begin => self.begun(flight, heard),
@@ -54,6 +57,17 @@ impl Survivor {
         }
         self.settle_down(wait);
         Ok(Next::Again)
+    }
+
+    /// Whether our own question has failed the transaction, as a request to cancel does that comes too late
+    /// for the statement ahead of it. Then it is given up, and replayed.
+    fn mark_has_failed(&mut self, heard: &Heard) -> bool {
+        let failed = |role| heard.to(role).is_some_and(has_failed);
+        let ours = failed(Role::Mark) && !failed(Role::Own) && !failed(Role::Begin);
+        if ours {
+            self.left = self.link.take().map(|link| link.left());
+        }
+        ours
     }
 
     fn begun(&mut self, flight: &mut Flight, heard: Heard) {
@@ -240,3 +254,5 @@ fn stand_alone(events: &mut [Event]) {
         }
     }
 }
+
+const MARK_FAILED: &str = "the transaction was cancelled behind its last statement";

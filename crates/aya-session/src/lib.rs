@@ -50,6 +50,7 @@
 //! [`Survivor::resume`], or gives the exchange up with [`Survivor::abandon`].
 #![cfg(unix)]
 
+mod abandon;
 mod after;
 mod begin;
 mod copy;

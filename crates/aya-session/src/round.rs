@@ -209,7 +209,7 @@ fn commit_tag(heard: &Heard) -> Option<CommitTag> {
 }
 
 /// How far a step had come when its connection was lost.
-fn phase_of(step: &Step, heard: &Heard, standing: &Standing) -> Phase {
+pub(crate) fn phase_of(step: &Step, heard: &Heard, standing: &Standing) -> Phase {
     if let Some(copy) = step.copy.as_ref().filter(|_| step.own.is_none()) {
         return copy.phase(step.kind);
     }

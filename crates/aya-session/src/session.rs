@@ -15,6 +15,7 @@ use crate::literal::with_literals;
 use crate::options::Survival;
 use crate::state::State;
 use crate::survivor::{Standing, Survivor};
+use crate::transaction::Did;
 
 impl Survivor {
     /// Takes what has come without being asked for, and makes the session anew where it listens and was
@@ -78,13 +79,24 @@ impl Survivor {
             }
             self.lose_changed();
             let deadline = deadline.unwrap_or_else(|| self.failover_ends());
-            let link = self.find(self.intent, Some(deadline), wait)?;
+            let link = self.find(self.wanted(), Some(deadline), wait)?;
             self.take(link);
         }
         if self.link.as_ref().is_some_and(|link| !link.restored) {
             self.restore(wait)?;
         }
         Ok(())
+    }
+
+    /// What is wanted of the next server: a session that any will do for follows the leader once it was
+    /// with one, and what may have written goes on there alone.
+    fn wanted(&self) -> Intent {
+        let wrote = matches!(&self.standing, Standing::Open(open) if open.did == Did::Write);
+        match self.intent {
+            Intent::Any | Intent::PreferPrimary if self.led => Intent::Primary,
+            intent if wrote => intent.without_standbys(),
+            intent => intent,
+        }
     }
 
     /// A connection to the leader, whatever the session is otherwise for; it need not be as the session was.
@@ -142,9 +154,12 @@ impl Survivor {
             return Ok(());
         }
         let answer = self.ask(&self.state.question(), wait)?;
-        if let (Some(sql), Ok(rows)) = (self.changed.take(), answer.as_ref()) {
-            drop(sql);
-            self.state.take(rows);
+        match answer {
+            Ok(rows) => {
+                self.changed = None;
+                self.state.take(&rows);
+            }
+            Err(_) => self.lose_changed(),
         }
         Ok(())
     }

@@ -47,6 +47,8 @@ pub struct Survivor {
     /// What came without being asked for.
     pub(crate) asides: Vec<Event>,
     pub(crate) generation: u64,
+    /// Whether the connection is, or was, with a primary.
+    pub(crate) led: bool,
     /// The client's encoding, as it was last known.
     pub(crate) encoding: Box<[u8]>,
     /// The process that it belongs to.
@@ -98,6 +100,7 @@ impl Survivor {
             flight: None,
             asides: Vec::new(),
             generation: 0,
+            led: false,
             encoding: (*b"UTF8").into(),
             pid: std::process::id(),
             goal: None,
@@ -214,6 +217,7 @@ impl Survivor {
 
     pub(crate) fn take(&mut self, link: Link) {
         self.generation += 1;
+        self.led = !link.in_recovery;
         self.link = Some(link);
     }
 

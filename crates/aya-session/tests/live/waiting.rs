@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use aya_db_core::Fate;
 use aya_pgwire::{Poller, TransactionStatus};
-use aya_session::SurvivorError;
+use aya_session::{Loss, SurvivorError};
 
 use crate::support::{Client, Servers, error_of, patience, value_of};
 
@@ -42,7 +43,8 @@ fn live_an_exchange_that_is_abandoned_takes_its_transaction_with_it() {
     let soon = Instant::now() + Duration::from_millis(50);
     let queries: [&[u8]; 2] = [b"begin", b"select pg_sleep(600)"];
     client.session.run(&queries, &mut Poller::new().until(soon)).unwrap_err();
-    client.session.abandon();
+    let broken = client.session.abandon().unwrap();
+    assert_eq!((broken.loss(), broken.fate()), (Loss::Transaction, Fate::RolledBack));
     assert_eq!(client.session.status(), TransactionStatus::Failed);
     client.run(&["rollback"]);
     assert_eq!(client.value("select 1"), "1");
