@@ -108,7 +108,8 @@ pub(crate) enum Next {
 
 impl Survivor {
     /// Sends queries and takes their answers. One that fails ends the call: those behind it are not sent. A
-    /// BEGIN and the query behind it go out together.
+    /// BEGIN and the query behind it go out together; a request to cancel that strikes within that BEGIN would
+    /// leave the query to run by itself, which the events tell.
     ///
     /// # Errors
     /// What could not be continued; an error that the server answers is none.

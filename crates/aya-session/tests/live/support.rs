@@ -75,6 +75,12 @@ impl Servers<Pair> {
         self.runtime.block_on(self.these.promote()).unwrap();
     }
 
+    /// How many sessions of the application the standby has ended.
+    pub(crate) fn visits(&self) -> i64 {
+        let query = "select sessions from pg_stat_database where datname = 'app'";
+        number(&self.runtime.block_on(self.these.standby.sql(query)).unwrap())
+    }
+
     /// The standby hears no more of its primary.
     pub(crate) fn cut_off(&self) {
         self.on_standby("alter system set primary_conninfo = ''");

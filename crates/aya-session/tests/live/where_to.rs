@@ -72,3 +72,25 @@ fn live_a_read_on_a_standby_waits_for_what_its_token_stands_for() {
     }
     assert!(reader.session.token(&mut patience()).unwrap().is_none());
 }
+
+#[test]
+fn live_a_session_that_any_server_serves_follows_the_leader() {
+    let mut pair = Servers::pair();
+    let mut client = Client::open(&pair.conninfo(""));
+    client.run(&["create table t (id int)"]);
+    pair.catch_up();
+    client.run(&["begin", "insert into t values (1)"]);
+    let before = pair.visits();
+    pair.these.primary.kill().unwrap();
+    std::thread::scope(|scope| {
+        let commits = scope.spawn(|| client.run(&["commit"]));
+        // It comes to a standby that is not promoted yet, and does not stay there.
+        let end = std::time::Instant::now() + crate::support::LIMIT;
+        while pair.visits() == before {
+            assert!(std::time::Instant::now() < end, "it does not come");
+        }
+        pair.runtime.block_on(pair.these.promote()).unwrap();
+        commits.join().unwrap();
+    });
+    assert_eq!(client.value("select count(*) from t where not pg_is_in_recovery()"), "1");
+}
