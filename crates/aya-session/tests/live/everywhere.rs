@@ -143,3 +143,25 @@ fn live_a_wait_may_be_given_up_anywhere_and_taken_up_again() {
     }
     assert!(given_up > 48, "the wait was given up {given_up} times");
 }
+
+#[test]
+fn live_a_long_statement_that_is_cut_midway_runs_once() {
+    let server: Servers<Postgres> = Servers::one();
+    server.sql("create table t (id int); grant all on t to app");
+    let mut client = Client::open(&format!("{} commit_resolution=lsn", server.these.conninfo()));
+    let insert = format!("insert into t select length('{}')", "x".repeat(8 << 20));
+    for number in [0, 5, 50] {
+        let (snipper, seen) = cut_at(number, |length| Snip::Drop(length / 2));
+        server.these.proxy().snip(Some(snipper));
+        assert_eq!(tags(&client.run(&[&insert])), ["INSERT 0 1"]);
+        assert!(seen.load(Ordering::SeqCst) > number, "it is cut");
+    }
+    assert_eq!(server.number("select count(*) from t where id = 8 << 20"), 3);
+    // It is more than a transaction keeps for its replay.
+    client.run(&["begin", &insert]);
+    server.these.proxy().snip(None);
+    server.these.proxy().drop_connections();
+    let error = client.try_run(&["select 1"]).unwrap_err();
+    let SurvivorError::Broken(broken) = error else { panic!("{error}") };
+    assert!(broken.reason().unwrap().contains("replay_max_bytes"), "{broken}");
+}
