@@ -8,11 +8,12 @@ use aya_db_core::continuity::{Question, Resolution, Verdict};
 use aya_pgwire::Wait;
 use tracing::info;
 
-use crate::error::{Broken, Loss, SurvivorError};
+use crate::error::{Broken, Loss, Pause, SurvivorError};
 use crate::failure::{Failure, Halt};
 use crate::flight::{Flight, Next, Stage, done};
 use crate::kind::Kind;
 use crate::round::Heard;
+use crate::search::Bounded;
 use crate::sleep::sleep;
 use crate::survivor::{Standing, Survivor};
 use crate::transaction::Did;
@@ -61,10 +62,19 @@ impl Survivor {
         let old: NodeId = left.node.clone();
         let mut pause = FIRST_PAUSE;
         loop {
-            let verdict = match (mark, token) {
-                (Some(mark), _) => self.by_history(&mark, question, &old, deadline, wait)?,
-                (None, Some(token)) => self.by_ledger(token, question, &old, deadline, wait)?,
+            let wait: &mut dyn Wait = &mut Bounded { wait, until: Some(deadline) };
+            let asked = match (mark, token) {
+                (Some(mark), _) => self.by_history(&mark, question, &old, deadline, wait),
+                (None, Some(token)) => self.by_ledger(token, question, &old, deadline, wait),
                 (None, None) => return Ok(Verdict::Unknown("nothing identifies the transaction")),
+            };
+            let verdict = match asked {
+                // The ledger waits for a transaction that is under way.
+                Err(Halt::Pause(Pause::TimedOut)) if deadline <= Instant::now() => {
+                    self.link = None;
+                    return Ok(Verdict::Unknown("the leader did not answer in time"));
+                }
+                asked => asked?,
             };
             let Verdict::Undecided(_) = verdict else { return Ok(verdict) };
             if deadline.saturating_duration_since(Instant::now()) <= pause {

@@ -263,9 +263,9 @@ enum Round {
 }
 
 /// A wait that ends at a time of ours.
-struct Bounded<'a> {
-    wait: &'a mut dyn Wait,
-    until: Option<Instant>,
+pub(crate) struct Bounded<'a> {
+    pub(crate) wait: &'a mut dyn Wait,
+    pub(crate) until: Option<Instant>,
 }
 
 impl Wait for Bounded<'_> {

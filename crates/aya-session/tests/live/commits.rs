@@ -192,3 +192,44 @@ fn live_a_commit_that_the_new_leader_lacks_is_replayed_by_history() {
 fn live_a_commit_that_the_new_leader_lacks_is_replayed_by_ledger() {
     after_a_promotion("ledger", Standby::LacksIt);
 }
+
+fn a_commit_that_waits_for_ever(way: &str) {
+    let (server, _) = served(way);
+    let more = format!("commit_resolution={way} failover_timeout=2");
+    let mut client = Client::open(&format!("{} {more}", server.these.conninfo()));
+    server.sql("alter system set synchronous_standby_names = 'nobody'");
+    server.sql("select pg_reload_conf()");
+    // The server begins to wait a moment later.
+    let id = (1..).find(|id| waits_and_is_cut(&server, &mut client, *id)).unwrap();
+    // It was left alone, and stands once its standby has it.
+    server.sql("alter system set synchronous_standby_names = ''");
+    server.sql("select pg_reload_conf()");
+    server.until(&format!("select count(*) = 1 from t where id = {id}"));
+    assert_eq!(client.value(&format!("select count(*) from t where id = {id}")), "1");
+}
+
+/// Commits, and cuts the connection while the commit waits for a standby; `false` if it did not wait.
+fn waits_and_is_cut(server: &Servers<Postgres>, client: &mut Client, id: i32) -> bool {
+    client.run(&["begin", &format!("insert into t values ({id})")]);
+    let waiting = "select count(*) from pg_stat_activity where wait_event = 'SyncRep'";
+    std::thread::scope(|scope| {
+        let commits = scope.spawn(|| client.try_run(&["commit"]));
+        while server.number(waiting) == 0 {
+            if commits.is_finished() {
+                return false;
+            }
+        }
+        server.these.proxy().drop_connections();
+        let SurvivorError::Broken(broken) = commits.join().unwrap().unwrap_err() else {
+            panic!("another error")
+        };
+        assert_eq!((broken.loss(), broken.fate()), (Loss::CommitUnknown, Fate::Unknown));
+        true
+    })
+}
+
+#[test]
+fn live_a_commit_that_waits_for_its_standby_is_left_alone() {
+    a_commit_that_waits_for_ever("lsn");
+    a_commit_that_waits_for_ever("ledger");
+}

@@ -33,6 +33,14 @@ impl Servers<Postgres> {
         number(&self.sql(query))
     }
 
+    /// Waits until a question from the side is answered with true.
+    pub(crate) fn until(&self, question: &str) {
+        let end = Instant::now() + LIMIT;
+        while self.sql(question) != [[Some("t".to_owned())]] {
+            assert!(Instant::now() < end, "still not: {question}");
+        }
+    }
+
     pub(crate) fn restart(&mut self) {
         self.these.kill().unwrap();
         self.runtime.block_on(self.these.start()).unwrap();
