@@ -78,11 +78,25 @@ impl ClusterWatch {
         let process = std::process::id();
         if process != self.process {
             let own = monitor_of(&self.session).map_err(configuration)?;
-            // What the parent shares with its threads may be locked for ever here.
-            mem::forget(mem::replace(&mut self.monitor, own));
+            self.leave_to_the_parent();
+            self.monitor = own;
             self.process = process;
         }
         Ok(&self.monitor)
+    }
+
+    /// What the parent's threads share may be locked for ever in its child, and is not to be ended there:
+    /// one more owner keeps it from being dropped.
+    fn leave_to_the_parent(&self) {
+        mem::forget(Arc::clone(&self.monitor));
+    }
+}
+
+impl Drop for ClusterWatch {
+    fn drop(&mut self) {
+        if std::process::id() != self.process {
+            self.leave_to_the_parent();
+        }
     }
 }
 
