@@ -62,6 +62,8 @@ impl Survivor {
                     let first = step.in_doubt.take().unwrap_or(failure);
                     return Err(Halt::over(self.alone_lost(&first)));
                 }
+                // What it may have set is lost with the connection, and set again by it.
+                (step.noted, self.changed) = (false, None);
                 step.again();
             }
             Kind::Wrapped if Question::of(&failure.facts).is_some() => {
@@ -73,6 +75,8 @@ impl Survivor {
                 if seen || flight.course.go_on(&failure, &self.policy, failover, ran).is_err() {
                     return Err(Halt::over(self.alone_lost(&failure)));
                 }
+                // What it may have set is lost with the connection, and set again by it.
+                (step.noted, self.changed) = (false, None);
                 step.again();
             }
             Kind::Commit if Question::of(&failure.facts).is_some() => {

@@ -3,8 +3,9 @@
 use aya_db_core::Fate;
 use aya_pgwire::Event;
 use aya_session::{Loss, Options, Survival, Survivor, SurvivorError};
+use aya_testkit::Snip;
 
-use crate::support::{Client, Servers, error_of, patience, tags, target};
+use crate::support::{Client, Servers, error_of, once_at, patience, tags, target};
 
 #[test]
 fn live_an_idle_session_outlives_the_restart_of_its_server() {
@@ -36,6 +37,21 @@ fn live_what_is_set_stays_set_in_any_encoding() {
     assert_eq!(client.value("show search_path"), "\"Weird,Path\", public");
     assert_eq!(client.value("show statement_timeout"), "77s");
     assert_eq!(client.value("show lock_timeout"), "0");
+}
+
+#[test]
+fn live_a_setting_whose_answer_is_lost_is_set_again() {
+    let server = Servers::one();
+    let mut client = Client::open(&format!("{} commit_resolution=lsn", server.these.conninfo()));
+    for cut in [|_| Snip::Answer(0), Snip::Drop, |_| Snip::Drop(0)] {
+        server.these.proxy().snip(Some(once_at("set work_mem", cut)));
+        client.run(&["set work_mem = '7MB'"]);
+        assert_eq!(client.value("show work_mem"), "7MB");
+        client.run(&["reset work_mem"]);
+    }
+    server.these.proxy().snip(Some(once_at("create temp", |_| Snip::Answer(0))));
+    client.run(&["create temp table scratch (id int)"]);
+    assert_eq!(client.value("select count(*) from scratch"), "0");
 }
 
 #[test]
