@@ -37,6 +37,7 @@ impl Survivor {
         }
         match step.kind {
             Kind::Begin => {
+                self.reach_goal(wait)?;
                 let open = self.opened(step, wait)?;
                 self.standing = Standing::Open(Box::new(open));
                 if has_next && begins_for_sure(&step.view) {
