@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use aya_db_core::failure::{Cause, Classified, Facts, FailureKind, InTransaction, Phase, Sent};
+use aya_db_core::failure::{
+    Cause, Classified, Facts, FailureKind, InTransaction, Phase, Safety, Sent,
+};
 use aya_db_core::{Fate, NodeId, SqlState};
 use aya_pgwire::UsageError;
 
@@ -118,11 +120,17 @@ impl Broken {
         self.classified.kind.code()
     }
 
-    /// The SQLSTATE under which programs that know these look for it: 40001 where the transaction may be
-    /// run again from its beginning, 08007 where nobody knows what became of it, else 08006.
+    /// Whether running the whole work again may succeed and cannot do it twice. What could be tried in time
+    /// has been tried already.
+    pub fn is_retryable(&self) -> bool {
+        self.classified.is_retryable(Safety::Unmarked)
+    }
+
+    /// The SQLSTATE under which programs look for it: 40001 for a replay that diverged, since it is to be met
+    /// as a serialization failure is; 08007 where nobody knows what became of the work; else 08006.
     pub fn sqlstate(&self) -> SqlState {
         match (self.loss, self.classified.fate) {
-            (Loss::Transaction | Loss::ReplayDiverged, _) => SqlState::SERIALIZATION_FAILURE,
+            (Loss::ReplayDiverged, _) => SqlState::SERIALIZATION_FAILURE,
             (_, Fate::Unknown) => SqlState::TRANSACTION_RESOLUTION_UNKNOWN,
             (_, Fate::NotSent | Fate::RolledBack | Fate::Committed) => SqlState::CONNECTION_FAILURE,
         }

@@ -55,6 +55,7 @@ fn live_a_difference_ends_the_transaction() {
         (Loss::ReplayDiverged, Fate::RolledBack, "AYA-3015")
     );
     assert!(broken.reason().unwrap().contains("statement 1 (select"), "{broken}");
+    assert!(broken.is_retryable() && broken.sqlstate().code() == "40001");
     assert_eq!(client.session.status(), TransactionStatus::Failed);
     assert!(client.try_run(&["insert into t values (3)"]).is_err());
     assert!(client.try_run(&["commit"]).is_err());
