@@ -101,16 +101,29 @@ def connect(
         connection_factory: makes the connection, by default `extensions.connection`.
         cursor_factory: makes the cursors of the connection unless `cursor()` is told otherwise.
         **kwargs: the parameters of the connection string; ``database`` stands for ``dbname``, and
-            ``async_`` (or ``async``) asks for a connection that never blocks.
+            ``async_`` (or ``async``) asks for a connection that never blocks. ``failover=True``
+            has the connection outlive its server, as it does with several hosts and where etcd or
+            Patroni is named; ``readonly=True`` reads, on a standby if there is one;
+            ``after=token`` reads what that `connection.causal_token` stands for, or later.
 
     Returns:
         The connection.
     """
     asynchronous = {name: kwargs.pop(name) for name in ("async", "async_") if name in kwargs}
+    readonly, after = kwargs.pop("readonly", None), kwargs.pop("after", None)
+    failover = kwargs.get("failover")
+    if isinstance(failover, bool):
+        kwargs["failover"] = "on" if failover else "off"
+    if readonly and "target_session_attrs" not in kwargs:
+        kwargs["target_session_attrs"] = "prefer-standby"
     dsn = _ext.make_dsn(dsn, **kwargs)
     conn = _connect(dsn, connection_factory=connection_factory, **asynchronous)
     if cursor_factory is not None:
         conn.cursor_factory = cursor_factory
+    if readonly is not None:
+        conn.readonly = readonly
+    if after is not None:
+        conn._stand_behind(after)
     return conn
 
 

@@ -7,6 +7,7 @@ are imported by. `errors.pyi` lists them for type checkers and is made from Post
 from __future__ import annotations
 
 from aya_db._psycopg import (
+    CommitUnknown,
     DatabaseError,
     DataError,
     Error,
@@ -17,12 +18,16 @@ from aya_db._psycopg import (
     OperationalError,
     ProgrammingError,
     QueryCanceledError,
+    ReplayDiverged,
+    SessionStateLost,
+    TransactionLost,
     TransactionRollbackError,
     Warning,
     sqlstate_errors,
 )
 
 __all__ = [
+    "CommitUnknown",
     "DataError",
     "DatabaseError",
     "Error",
@@ -33,6 +38,9 @@ __all__ = [
     "OperationalError",
     "ProgrammingError",
     "QueryCanceledError",
+    "ReplayDiverged",
+    "SessionStateLost",
+    "TransactionLost",
     "TransactionRollbackError",
     "Warning",
     "lookup",

@@ -13,6 +13,10 @@ from aya_db._psycopg import (
     QueryCanceledError as QueryCanceledError,
     TransactionRollbackError as TransactionRollbackError,
     Warning as Warning,
+    CommitUnknown as CommitUnknown,
+    ReplayDiverged as ReplayDiverged,
+    SessionStateLost as SessionStateLost,
+    TransactionLost as TransactionLost,
 )
 
 def lookup(code: str) -> type[Error]: ...

@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use crate::connection::Connection;
-use crate::wire::{Line, Link};
+use crate::wire::Line;
 
 /// What a connection knows of its session.
 #[pyclass(frozen, subclass, module = "aya_db.extensions", name = "ConnectionInfo")]
@@ -20,10 +20,7 @@ impl ConnectionInfo {
         py: Python<'_>,
         read: impl FnOnce(&aya_pgwire::Connection) -> T + Send,
     ) -> Option<T> {
-        self.connection.get().read(py, |line: &Line| match &line.link {
-            Link::Open(connection) => Some(read(connection)),
-            _ => None,
-        })
+        self.connection.get().read(py, |line: &Line| line.link.connection().map(read))
     }
 }
 

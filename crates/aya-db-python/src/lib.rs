@@ -58,6 +58,7 @@ mod _psycopg {
         // The version of psycopg2 that this stands in for.
         module.add("__version__", "2.9.13 (dt dec pq3 ext lo64)")?;
         module.add("__libpq_version__", crate::dsn::LIBPQ_VERSION)?;
+        module.add("COMMIT_LEDGER_SQL", aya_session::COMMIT_LEDGER_SQL)?;
         module.add("apilevel", "2.0")?;
         module.add("paramstyle", "pyformat")?;
         module.add("threadsafety", 2)?;

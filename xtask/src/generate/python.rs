@@ -125,6 +125,9 @@ fn stub(exceptions: &[Exception<'_>]) -> Result<String> {
     for base in BASES {
         writeln!(text, "    {base} as {base},")?;
     }
+    for failover in FAILOVER {
+        writeln!(text, "    {failover} as {failover},")?;
+    }
     text.push_str(")\n\ndef lookup(code: str) -> type[Error]: ...\n\n");
     for Exception { code, class, base } in exceptions {
         writeln!(text, "class {class}({base}): ...  # {code}")?;
@@ -222,6 +225,10 @@ const BASES: [&str; 12] = [
     "TransactionRollbackError",
     "Warning",
 ];
+
+/// What a failover can end.
+const FAILOVER: [&str; 4] =
+    ["CommitUnknown", "ReplayDiverged", "SessionStateLost", "TransactionLost"];
 
 const LOOKUP: &str = r#"def lookup(code: str) -> str:
     """Return the name of the condition, or of the class, with this code.

@@ -21,6 +21,25 @@ pub struct ClusterSettings {
     pub patroni: StoreSettings,
 }
 
+/// Whether sessions outlive their server (`failover`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Failover {
+    /// With several hosts, or where etcd or Patroni is named.
+    #[default]
+    Auto,
+    /// They do.
+    On,
+    /// They do not.
+    Off,
+}
+
+impl Failover {
+    pub(super) fn from_settings(settings: &Settings) -> Result<Self, ConnInfoError> {
+        let Some(given) = Given::filled(settings, "failover") else { return Ok(Self::default()) };
+        given.choice(&[("auto", Self::Auto), ("on", Self::On), ("off", Self::Off)])
+    }
+}
+
 impl ClusterSettings {
     pub(super) fn from_settings(settings: &Settings) -> Result<Self, ConnInfoError> {
         let text = |keyword| Given::filled(settings, keyword).map(|given| given.value.to_owned());

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::builder::ConnInfoBuilder;
-use super::cluster::ClusterSettings;
+use super::cluster::{ClusterSettings, Failover};
 use super::continuity::{CommitResolution, ReplaySettings};
 use super::describe::Redacted;
 use super::error::ConnInfoError;
@@ -41,6 +41,7 @@ pub struct ConnInfo {
     target_session_attrs: TargetSessionAttrs,
     load_balance_hosts: LoadBalanceHosts,
     cluster: ClusterSettings,
+    failover: Failover,
     failover_timeout: Duration,
     switchover_hold: Duration,
     lag_limits: LagLimits,
@@ -119,6 +120,7 @@ impl ConnInfo {
             target_session_attrs: TargetSessionAttrs::from_settings(settings)?,
             load_balance_hosts: LoadBalanceHosts::from_settings(settings)?,
             cluster: ClusterSettings::from_settings(settings)?,
+            failover: Failover::from_settings(settings)?,
             failover_timeout: time("failover_timeout", second, 60 * second)?,
             switchover_hold: time_or_none("switchover_hold", second, 10 * second)?,
             lag_limits: LagLimits::from_settings(settings)?,
@@ -204,6 +206,20 @@ impl ConnInfo {
     /// The cluster's name and the places that know of it.
     pub const fn cluster(&self) -> &ClusterSettings {
         &self.cluster
+    }
+
+    /// Whether a session outlives its server, where that is the session's own business.
+    pub fn survives_failover(&self) -> bool {
+        match self.failover {
+            Failover::On => true,
+            Failover::Off => false,
+            Failover::Auto => {
+                let described = |store: &super::cluster::StoreSettings| !store.endpoints.is_empty();
+                self.hosts.len() > 1
+                    || described(&self.cluster.etcd)
+                    || described(&self.cluster.patroni)
+            }
+        }
     }
 
     /// The longest that a call waits in all.

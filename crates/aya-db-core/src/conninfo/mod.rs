@@ -55,7 +55,7 @@ mod value;
 mod warning;
 
 pub use self::builder::ConnInfoBuilder;
-pub use self::cluster::{ClusterSettings, Endpoint, Scheme, StoreSettings};
+pub use self::cluster::{ClusterSettings, Endpoint, Failover, Scheme, StoreSettings};
 pub use self::continuity::{CommitResolution, Replay, ReplaySettings};
 pub use self::describe::Redacted;
 pub use self::error::{ConnInfoError, ConnInfoErrorKind};

@@ -172,6 +172,13 @@ pub const KEYWORDS: &[Keyword] = &[
     own("patroni_cacert", "path", "the authorities that may sign Patroni's certificates"),
     own("patroni_cert", "path", "the client's certificate for Patroni"),
     own("patroni_key", "path", "the client's key for Patroni"),
+    own(
+        "failover",
+        "auto, on, off",
+        "whether a session of the Python package outlives its server; auto: with several hosts, or \
+         where etcd or Patroni is named",
+    )
+    .default("auto"),
     own("failover_timeout", "seconds, or with a unit", "the longest that a call waits in all")
         .default("60s"),
     own(

@@ -6,7 +6,6 @@ use super::object::Connection;
 use super::running::{notice_text, notification, shorten};
 use crate::encoding::Encoding;
 use crate::lock::Locked as _;
-use crate::wire::Link;
 
 /// Hands out what has come aside. Nothing of it may fail the call that it came with.
 pub(super) fn publish(slf: &Bound<'_, Connection>) {
@@ -15,19 +14,17 @@ pub(super) fn publish(slf: &Bound<'_, Connection>) {
     let (aside, session) = py.detach(|| {
         let mut line = this.wire.lock();
         let aside = std::mem::take(&mut line.aside);
-        let session = match (&line.link, aside.changed) {
-            (Link::Open(connection), true) => {
-                let session = connection.session();
-                let standard = session.parameter("standard_conforming_strings");
-                let encoding = session.parameter("client_encoding").map(<[u8]>::to_vec);
-                Some((standard != Some(b"off"), encoding))
-            }
-            _ => None,
-        };
+        let session = line.link.connection().filter(|_| aside.changed).map(|connection| {
+            let session = connection.session();
+            let encoding = session.parameter("client_encoding").map(<[u8]>::to_vec);
+            (encoding, connection.canceller())
+        });
         (aside, session)
     });
-    if let Some((standard, encoding)) = session {
-        changed(py, this, standard, encoding.as_deref());
+    if let Some((encoding, canceller)) = session {
+        // A session that outlives its server may be with another one by now.
+        *this.canceller.locked() = canceller;
+        changed(py, this, encoding.as_deref());
     }
     if aside.notices.is_empty() && aside.notifications.is_empty() {
         return;
@@ -46,16 +43,19 @@ pub(super) fn publish(slf: &Bound<'_, Connection>) {
     }
 }
 
-/// Follows a variable that the user has SET, which the server reports.
-fn changed(py: Python<'_>, this: &Connection, standard: bool, encoding: Option<&[u8]>) {
+/// Follows variables of the session that the user has SET, which the server reports.
+fn changed(py: Python<'_>, this: &Connection, encoding: Option<&[u8]>) {
     let now = this.dialect().encoding;
     let named = encoding.map(|name| Encoding::find(py, &String::from_utf8_lossy(name)));
-    let mut state = this.state.locked();
-    state.dialect.standard_strings = standard;
-    // An encoding that Python has no codec for is told by the first text in it.
-    if let Some(Ok(encoding)) = named
-        && encoding.name() != now.name()
-    {
-        state.dialect.encoding = encoding;
-    }
+    let encoding = match named {
+        Some(Ok(encoding)) if encoding.name() != now.name() => encoding,
+        // An encoding that Python has no codec for is told by the first text in it.
+        _ => now,
+    };
+    py.detach(|| {
+        let line = this.wire.lock();
+        if let Some(connection) = line.link.connection() {
+            this.state.locked().learn(connection.session(), encoding);
+        }
+    });
 }

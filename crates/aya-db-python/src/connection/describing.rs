@@ -31,11 +31,8 @@ impl Connection {
         let Some(line) = self.wire.try_lock() else { return ACTIVE };
         match &line.link {
             Link::Open(connection) if connection.session().pending() > 0 => ACTIVE,
-            Link::Open(connection) => match connection.session().status() {
-                TransactionStatus::Idle => IDLE,
-                TransactionStatus::Open => IN_TRANSACTION,
-                TransactionStatus::Failed => IN_ERROR,
-            },
+            Link::Open(connection) => number(connection.session().status()),
+            Link::Surviving(survivor) => number(survivor.status()),
             Link::Lent => ACTIVE,
             Link::None | Link::Connecting(_) => UNKNOWN,
         }
@@ -43,10 +40,15 @@ impl Connection {
 
     /// A variable that the server reports.
     pub(crate) fn parameter_status(&self, py: Python<'_>, name: &str) -> Option<Vec<u8>> {
-        self.read(py, |line| match &line.link {
-            Link::Open(connection) => connection.session().parameter(name).map(<[u8]>::to_vec),
-            _ => None,
+        self.read(py, |line| {
+            let session = line.link.connection()?.session();
+            session.parameter(name).map(<[u8]>::to_vec)
         })
+    }
+
+    /// Whether its session outlives its server.
+    pub(crate) fn survives(&self, py: Python<'_>) -> bool {
+        self.read(py, |line| matches!(line.link, Link::Surviving(_)))
     }
 
     /// The version of its server.
@@ -67,6 +69,14 @@ impl Connection {
     /// The process on the server.
     pub(crate) fn backend_pid(&self) -> i32 {
         self.canceller.locked().as_ref().map_or(0, aya_pgwire::Canceller::process_id)
+    }
+}
+
+const fn number(status: TransactionStatus) -> i32 {
+    match status {
+        TransactionStatus::Idle => IDLE,
+        TransactionStatus::Open => IN_TRANSACTION,
+        TransactionStatus::Failed => IN_ERROR,
     }
 }
 

@@ -7,12 +7,12 @@ use pyo3::PyTraverseError;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyCapsule, PyDict, PyInt, PyList, PyString, PyTuple};
+use pyo3::types::{PyCapsule, PyDict, PyInt, PyList, PyString, PyTuple};
 
 use super::checks::Check::{Blocking, NoTwoPhase, NotGreen, NotPrepared, Open};
 use super::session::{self, Change};
 use super::state::{Closed, Executing, Objects, State, Status};
-use super::{describing, opening, polling, running, transaction};
+use super::{describing, opening, polling, reads, running, transaction};
 use crate::cursor::Cursor;
 use crate::dialect::Dialect;
 use crate::encoding::Encoding;
@@ -21,7 +21,7 @@ use crate::info::ConnectionInfo;
 use crate::lobject::LargeObject;
 use crate::lock::Locked as _;
 use crate::turn::Turns;
-use crate::wire::{Link, Wire};
+use crate::wire::Wire;
 use crate::xid::Xid;
 
 /// A session with a server.
@@ -36,38 +36,6 @@ pub(crate) struct Connection {
     pub(crate) executing: Mutex<Executing>,
     pub(super) canceller: Mutex<Option<Canceller>>,
     objects: Mutex<Option<Objects>>,
-}
-
-/// What `connect()` calls: makes the connection by its factory.
-#[pyfunction]
-#[pyo3(name = "_connect", signature = (dsn, connection_factory = None, **kwasync))]
-pub(crate) fn connect<'py>(
-    py: Python<'py>,
-    dsn: &Bound<'py, PyAny>,
-    connection_factory: Option<&Bound<'py, PyAny>>,
-    kwasync: Option<&Bound<'py, PyDict>>,
-) -> PyResult<Bound<'py, PyAny>> {
-    let mut asynchronous = 0_i64;
-    for (name, value) in kwasync.iter().flat_map(|given| given.iter()) {
-        match name.cast::<PyString>()?.to_str()? {
-            "async" | "async_" => {
-                let value: i64 = value.extract()?;
-                if value != 0 {
-                    asynchronous = value;
-                }
-            }
-            other => {
-                let text = format!("_connect() got an unexpected keyword argument '{other}'");
-                return Err(PyTypeError::new_err(text));
-            }
-        }
-    }
-    let default = py.get_type::<Connection>();
-    let factory = connection_factory.unwrap_or(default.as_any());
-    match asynchronous {
-        0 => factory.call1((dsn,)),
-        _ => factory.call1((dsn, asynchronous)),
-    }
 }
 
 impl Connection {
@@ -154,10 +122,8 @@ impl Connection {
             let mut line = self.wire.lock();
             let link = std::mem::take(&mut line.link);
             line.exchange = None;
-            if let Link::Open(connection) = link
-                && ours
-            {
-                connection.close();
+            if ours {
+                link.close();
             }
         });
     }
@@ -176,9 +142,8 @@ impl Drop for Connection {
     fn drop(&mut self) {
         if self.state.locked().process == std::process::id()
             && let Some(mut line) = self.wire.try_lock()
-            && let Link::Open(connection) = std::mem::take(&mut line.link)
         {
-            connection.close();
+            std::mem::take(&mut line.link).close();
         }
     }
 }
@@ -631,6 +596,27 @@ impl Connection {
         }
     }
 
+    /// The causal token of what was committed on this connection: a read that stands behind it sees
+    /// all of that. ``None`` without failover, and on a standby.
+    #[getter]
+    fn causal_token(slf: &Bound<'_, Self>) -> PyResult<Option<String>> {
+        slf.get().check(slf.py(), "causal_token", &[Open])?;
+        reads::token(slf)
+    }
+
+    /// Return a connection for reads, to a standby if there is one. It sees what was committed on
+    /// this one.
+    fn read_only<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.get().check(slf.py(), "read_only", &[Open, Blocking])?;
+        reads::read_only(slf)
+    }
+
+    #[pyo3(signature = (token, /))]
+    fn _stand_behind(slf: &Bound<'_, Self>, token: &str) -> PyResult<()> {
+        slf.get().check(slf.py(), "after", &[Open])?;
+        reads::stand_behind(slf, token)
+    }
+
     /// 0 while it is open, 1 once it was closed, 2 once it was lost.
     #[getter]
     fn closed(&self) -> i32 {
@@ -779,13 +765,5 @@ impl Connection {
         let py = slf.py();
         slf.get().check(py, "set_session", &[Open, Blocking])?;
         transaction::refuse_inside(slf, "set_session")
-    }
-}
-
-/// The name of a cursor or the like, given as `str` or `bytes`.
-pub(crate) fn bytes_of(value: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
-    match value.cast::<PyBytes>() {
-        Ok(bytes) => Ok(bytes.as_bytes().to_vec()),
-        Err(_) => session::text(value).map(String::into_bytes),
     }
 }

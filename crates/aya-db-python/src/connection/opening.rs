@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use aya_db::SystemSurroundings;
-use aya_db_core::conninfo::{self, ConnInfoError};
+use aya_db_core::conninfo::{self, ConnInfoError, Origin, TargetSessionAttrs};
 use aya_pgwire::{ConnectEnd, ConnectError, Connecting, Progress, Target};
+use aya_session::SurvivorError;
 use pyo3::prelude::*;
 
 use super::object::Connection;
@@ -13,7 +14,7 @@ use super::{green, running};
 use crate::encoding::Encoding;
 use crate::error;
 use crate::lock::Locked as _;
-use crate::wire::{Link, Patience};
+use crate::wire::{Fault, Link, Patience, open_surviving};
 
 /// Connects, or begins to.
 pub(super) fn open(slf: &Bound<'_, Connection>, dsn: &str, asynchronous: bool) -> PyResult<()> {
@@ -23,6 +24,7 @@ pub(super) fn open(slf: &Bound<'_, Connection>, dsn: &str, asynchronous: bool) -
     {
         let mut state = this.state.locked();
         state.dsn = Some(crate::dsn::obscured(dsn));
+        state.whole_dsn = super::state::Whole(dsn.into());
         state.asynchronous = asynchronous;
         state.replicates = replicates;
         state.process = std::process::id();
@@ -53,16 +55,35 @@ fn connect(slf: &Bound<'_, Connection>, dsn: &str) -> PyResult<()> {
         }
     } else {
         let target = target(py, dsn)?;
+        let survives = target.info().survives_failover() && !this.state.locked().replicates;
         let mut patience = Patience::default();
-        let made = py.detach(|| Connecting::new(target).finish(&mut patience));
+        let made = py.detach(|| match survives {
+            true => match open_surviving(target, &mut patience) {
+                Ok(survivor) => Ok(Link::Surviving(Box::new(survivor))),
+                Err(error) => Err(Made::Surviving(Box::new(error))),
+            },
+            false => match Connecting::new(target).finish(&mut patience) {
+                Ok(connection) => Ok(Link::Open(Box::new(connection))),
+                Err(error) => Err(Made::Plain(error)),
+            },
+        });
         if let Some(raised) = patience.raised() {
             return Err(raised);
         }
-        let connection = made.map_err(|failed| refused(py, &failed))?;
-        py.detach(|| this.wire.lock().link = Link::Open(Box::new(connection)));
+        let link = made.map_err(|failed| match failed {
+            Made::Plain(failed) => refused(py, &failed),
+            Made::Surviving(failed) => running::failed(slf, Fault::Broken(failed), None),
+        })?;
+        py.detach(|| this.wire.lock().link = link);
     }
     this.state.locked().status = Status::Ready;
     Ok(())
+}
+
+/// Why no session was made.
+enum Made {
+    Plain(ConnectError),
+    Surviving(Box<SurvivorError>),
 }
 
 /// Begins to connect; `poll()` goes on.
@@ -82,8 +103,17 @@ fn start(slf: &Bound<'_, Connection>, dsn: &str) -> PyResult<()> {
 
 fn target(py: Python<'_>, dsn: &str) -> PyResult<Arc<Target>> {
     let wrong = |failed: ConnInfoError| error::operational(py, crate::dsn::text(&failed));
-    let settings = conninfo::parse(dsn).map_err(wrong)?;
-    let (info, raw) = conninfo::resolve_raw(&settings, &SystemSurroundings).map_err(wrong)?;
+    let mut settings = conninfo::parse(dsn).map_err(wrong)?;
+    let (mut info, mut raw) =
+        conninfo::resolve_raw(&settings, &SystemSurroundings).map_err(wrong)?;
+    // Who survives a failover wants the leader, unless something else is asked for: the first of
+    // several hosts may come back as a standby.
+    let any = info.target_session_attrs() == TargetSessionAttrs::Any;
+    if info.survives_failover() && any && settings.get("target_session_attrs").is_none() {
+        let primary = settings.set("target_session_attrs", "primary", Origin::Default);
+        primary.map_err(wrong)?;
+        (info, raw) = conninfo::resolve_raw(&settings, &SystemSurroundings).map_err(wrong)?;
+    }
     let target =
         Target::new(info).map_err(|failed| error::operational(py, format!("{failed}\n")))?;
     Ok(Arc::new(target.raw(&raw)))
@@ -101,14 +131,12 @@ pub(super) fn refused(py: Python<'_>, failed: &ConnectError) -> PyErr {
 pub(super) fn learn(slf: &Bound<'_, Connection>) -> PyResult<Option<()>> {
     let py = slf.py();
     let this = slf.get();
-    let facts = py.detach(|| match &this.wire.lock().link {
-        Link::Open(connection) => {
-            let session = connection.session();
-            let encoding = session.parameter("client_encoding").map(<[u8]>::to_vec);
-            let iso = session.parameter("DateStyle").is_none_or(|style| style.starts_with(b"ISO"));
-            Some((encoding, iso, connection.canceller()))
-        }
-        _ => None,
+    let facts = this.read(py, |line| {
+        let connection = line.link.connection()?;
+        let session = connection.session();
+        let encoding = session.parameter("client_encoding").map(<[u8]>::to_vec);
+        let iso = session.parameter("DateStyle").is_none_or(|style| style.starts_with(b"ISO"));
+        Some((encoding, iso, connection.canceller()))
     });
     let Some((encoding, iso, canceller)) = facts else {
         return Err(error::operational(py, "no connection to the server\n"));
@@ -120,7 +148,7 @@ pub(super) fn learn(slf: &Bound<'_, Connection>) -> PyResult<Option<()>> {
     *this.canceller.locked() = canceller;
     py.detach(|| {
         let line = this.wire.lock();
-        if let Link::Open(connection) = &line.link {
+        if let Some(connection) = line.link.connection() {
             this.state.locked().learn(connection.session(), encoding);
         }
     });

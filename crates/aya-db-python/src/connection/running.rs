@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use aya_pgwire::{Answer, ServerMessage, Wait};
+use aya_session::SurvivorError;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
@@ -22,9 +23,11 @@ use crate::wire::{Exchange, Fault, Link, Loss, Outcome, Patience};
 /// If the connection is lost or unusable, or a signal handler raised. What the server says of the
 /// queries, errors too, is in the outcomes.
 pub(crate) fn exchange(slf: &Bound<'_, Connection>, queries: &[&[u8]]) -> PyResult<Vec<Outcome>> {
+    let survives = slf.get().survives(slf.py());
     let result = match green::callback(slf.py()) {
-        Some(callback) => exchange_green(slf, queries, callback.bind(slf.py())),
-        None => blocking(slf, |line, wait| line.run(queries, wait)),
+        // A callback cannot wait for a server that is still to be found.
+        Some(callback) if !survives => exchange_green(slf, queries, callback.bind(slf.py())),
+        _ => blocking(slf, |line, wait| line.run(queries, wait)),
     };
     settle(slf);
     result
@@ -133,7 +136,19 @@ pub(crate) fn failed(
         Fault::Lost(loss) => lost(slf, *loss, cursor),
         Fault::Unusable(text) => error::operational(py, text),
         Fault::Usage(usage) => error::operational(py, usage.to_string()),
+        Fault::Broken(broken) => unsurvived(slf, &broken, cursor),
     }
+}
+
+/// The exception for what a session that outlives its server could not go on with. The connection
+/// stays open: its next call goes on where one can.
+fn unsurvived(
+    slf: &Bound<'_, Connection>,
+    error: &SurvivorError,
+    cursor: Option<&Bound<'_, PyAny>>,
+) -> PyErr {
+    slf.get().state.locked().last_error = Some(error.to_string());
+    error::of_survivor(slf.py(), error, cursor)
 }
 
 fn lost(slf: &Bound<'_, Connection>, loss: Loss, cursor: Option<&Bound<'_, PyAny>>) -> PyErr {

@@ -125,3 +125,11 @@ pub(crate) fn text(value: &Bound<'_, PyAny>) -> PyResult<String> {
         ))),
     }
 }
+
+/// The name of a cursor or the like, given as `str` or `bytes`.
+pub(crate) fn bytes_of(value: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
+    match value.cast::<PyBytes>() {
+        Ok(bytes) => Ok(bytes.as_bytes().to_vec()),
+        Err(_) => text(value).map(String::into_bytes),
+    }
+}

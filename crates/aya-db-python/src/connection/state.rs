@@ -32,12 +32,24 @@ pub(crate) struct State {
     pub(crate) asynchronous: bool,
     /// The connection string, without its password.
     pub(crate) dsn: Option<String>,
+    /// The same with it, for more connections of the kind.
+    pub(super) whole_dsn: Whole,
     /// Whether it is a replication connection.
     pub(crate) replicates: bool,
     /// The process that made it.
     pub(crate) process: u32,
     /// What the last error was.
     pub(crate) last_error: Option<String>,
+}
+
+/// A connection string with its password, which no output shows.
+#[derive(Clone, Default)]
+pub(crate) struct Whole(pub(super) Arc<str>);
+
+impl std::fmt::Debug for Whole {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Whole(..)")
+    }
 }
 
 /// How a transaction begins.
@@ -94,6 +106,7 @@ impl State {
             protocol: 0,
             asynchronous: false,
             dsn: None,
+            whole_dsn: Whole::default(),
             replicates: false,
             process: std::process::id(),
             last_error: None,

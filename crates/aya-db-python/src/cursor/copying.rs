@@ -1,7 +1,9 @@
 //! COPY between the server and a file of Python's.
 
-use aya_pgwire::{Connection as Session, Event};
-use pyo3::exceptions::PyTypeError;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use pyo3::exceptions::{PyException, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
@@ -10,7 +12,7 @@ use super::object::Cursor;
 use crate::connection::{self, Connection};
 use crate::encoding::Encoding;
 use crate::error;
-use crate::wire::{Aside, Copied, Exchange, Fault, Loss, Outcome, Patience, drive};
+use crate::wire::{Aside, Copied, Exchange, Fault, Finish, Lent, Outcome, Patience};
 
 /// Runs a statement that copies, and moves its data.
 pub(super) fn run(
@@ -36,6 +38,7 @@ pub(super) fn run(
             return Err(error);
         }
     };
+    let sends = matches!(copied, Copied::In(_));
     let (exchange, session) = match (copied, session) {
         (Copied::Nothing(outcomes), _) => {
             connection::settle(connection);
@@ -52,12 +55,13 @@ pub(super) fn run(
     };
     let mut copy = Copy {
         connection,
-        session: Some(session),
-        exchange: Some(exchange),
+        session,
+        exchange,
         aside: Aside::default(),
         encoding: connection.get().dialect().encoding,
+        sends,
     };
-    let moved = match copy.takes_data() {
+    let moved = match sends {
         true => copy.send(file, size),
         false => copy.receive(file),
     };
@@ -69,10 +73,12 @@ pub(super) fn run(
 /// A COPY that is under way, with the session taken out of its connection.
 struct Copy<'a, 'py> {
     connection: &'a Bound<'py, Connection>,
-    session: Option<Box<Session>>,
-    exchange: Option<Exchange>,
+    session: Lent,
+    exchange: Exchange,
     aside: Aside,
-    encoding: std::sync::Arc<Encoding>,
+    encoding: Arc<Encoding>,
+    /// Whether data goes to the server.
+    sends: bool,
 }
 
 /// How the moving of data ended.
@@ -86,10 +92,6 @@ enum Moved {
 }
 
 impl Copy<'_, '_> {
-    fn takes_data(&self) -> bool {
-        self.session.as_ref().is_some_and(|session| session.session().takes_copy_data())
-    }
-
     /// COPY FROM STDIN.
     fn send(&mut self, file: &Bound<'_, PyAny>, size: isize) -> Moved {
         let py = file.py();
@@ -104,18 +106,14 @@ impl Copy<'_, '_> {
                 Err(error) => return Moved::FileFailed(error),
             };
             let bytes = piece.as_bytes();
-            let Some(session) = &mut self.session else { return Moved::All };
-            let mut patience = Patience::new(session.canceller());
-            let sent = py.detach(|| session.copy_data(bytes, &mut patience));
+            let mut patience = Patience::new(self.session.canceller());
+            let (session, aside) = (&mut self.session, &mut self.aside);
+            let sent = py.detach(|| session.send(bytes, aside, &mut patience));
             match (sent, patience.raised()) {
                 (_, Some(raised)) => return Moved::FileFailed(raised),
-                (Ok(Ok(())), None) => {}
-                // Its error is among the answers.
-                (Ok(Err(_)), None) => return Moved::All,
-                (Err(error), None) => {
-                    let loss = Loss::idle(error, &mut self.aside);
-                    return Moved::Lost(Box::new(Fault::Lost(Box::new(loss))));
-                }
+                (Ok(true), None) => {}
+                (Ok(false), None) => return Moved::All,
+                (Err(fault), None) => return Moved::Lost(Box::new(fault)),
             }
         }
     }
@@ -154,39 +152,26 @@ impl Copy<'_, '_> {
             Err(error) => return Moved::FileFailed(error),
         };
         loop {
-            let Some(session) = &mut self.session else { return Moved::All };
-            let mut patience = Patience::new(session.canceller());
-            let event = py.detach(|| session.next_event(&mut patience));
+            let mut patience = Patience::new(self.session.canceller());
+            let (session, exchange, aside) =
+                (&mut self.session, &mut self.exchange, &mut self.aside);
+            let data = py.detach(|| session.next(exchange, aside, &mut patience));
             if let Some(raised) = patience.raised() {
                 return Moved::FileFailed(raised);
             }
-            match event {
-                Ok(Event::CopyData(data)) => {
-                    let written = match is_text {
-                        true => self
-                            .encoding
-                            .decode(py, data.as_bytes())
-                            .and_then(|text| write.call1((text,))),
-                        false => write.call1((PyBytes::new(py, data.as_bytes()),)),
-                    };
-                    if let Err(error) = written {
-                        return Moved::FileFailed(error);
-                    }
+            let data = match data {
+                Ok(Some(data)) => data,
+                Ok(None) => return Moved::All,
+                Err(fault) => return Moved::Lost(Box::new(fault)),
+            };
+            let written = match is_text {
+                true => {
+                    self.encoding.decode(py, data.as_bytes()).and_then(|text| write.call1((text,)))
                 }
-                Ok(Event::CopyDone) => return Moved::All,
-                Ok(event) => {
-                    let failed = matches!(event, Event::Answer(_));
-                    if let Some(exchange) = &mut self.exchange {
-                        exchange.take(event, &mut self.aside);
-                    }
-                    if failed {
-                        return Moved::All;
-                    }
-                }
-                Err(error) => {
-                    let loss = Loss::idle(error, &mut self.aside);
-                    return Moved::Lost(Box::new(Fault::Lost(Box::new(loss))));
-                }
+                false => write.call1((PyBytes::new(py, data.as_bytes()),)),
+            };
+            if let Err(error) = written {
+                return Moved::FileFailed(error);
             }
         }
     }
@@ -194,59 +179,62 @@ impl Copy<'_, '_> {
     /// Ends it, gives the session back, and tells what the statement came to.
     fn finish(mut self, moved: Moved) -> PyResult<Outcome> {
         let py = self.connection.py();
-        let (Some(mut session), Some(mut exchange)) = (self.session.take(), self.exchange.take())
-        else {
-            return Err(error::operational(py, "no connection to the server\n"));
-        };
-        let sends = session.session().takes_copy_data();
-        let raised = match moved {
-            Moved::Lost(fault) => {
-                drop(session);
-                self.connection.get().let_go(py);
-                return Err(connection::failed(self.connection, *fault, None));
-            }
-            Moved::All => {
-                if sends {
-                    // It takes data, so its end fits.
-                    let _ = session.session_mut().copy_done();
-                }
-                None
-            }
-            Moved::FileFailed(error) if sends => {
+        let (raised, reason) = match moved {
+            Moved::Lost(fault) => return Err(self.failed(*fault)),
+            Moved::All => (None, None),
+            Moved::FileFailed(error) if self.sends => {
                 let reason = reason(py, &error);
-                let reason = self.encoding.encode(&reason).map(std::borrow::Cow::into_owned);
+                let reason = self.encoding.encode(&reason).map(Cow::into_owned);
                 let reason = reason.unwrap_or_else(|_| b"error in .read() call".to_vec());
-                let _ = session.session_mut().copy_fail(&reason);
                 // The server's own error quotes it; what no server can quote is raised as it is.
-                (!error.is_instance_of::<pyo3::exceptions::PyException>(py)).then_some(error)
+                let raised = !error.is_instance_of::<PyException>(py);
+                (raised.then_some(error), Some(reason))
             }
-            Moved::FileFailed(error) => Some(error),
+            Moved::FileFailed(error) => (Some(error), None),
         };
-        let mut patience = Patience::new(session.canceller());
-        let aside = &mut self.aside;
-        let ended = py.detach(|| drive(&mut session, &mut exchange, aside, &mut patience));
+        let finish = reason.as_deref().map_or(Finish::Done, Finish::Failed);
+        let mut patience = Patience::new(self.session.canceller());
+        let sends = self.sends;
+        let (session, exchange, aside) = (&mut self.session, &mut self.exchange, &mut self.aside);
+        let ended = py.detach(|| session.finish(finish, sends, exchange, aside, &mut patience));
         let raised = raised.or_else(|| patience.raised());
-        if let Err(error) = ended {
-            let loss = Loss::during(error, exchange.outcomes().1, &mut self.aside);
-            drop(session);
-            self.connection.get().let_go(py);
-            let fault = Fault::Lost(Box::new(loss));
-            let error = connection::failed(self.connection, fault, None);
+        if let Err(fault) = ended {
+            let error = self.failed(fault);
             return Err(raised.unwrap_or(error));
         }
-        let this = self.connection.get();
-        let aside = self.aside;
-        py.detach(|| {
-            let mut line = this.wire.lock();
-            line.give_back(session);
-            line.aside.add(aside);
-        });
-        match (raised, exchange.outcomes().0.pop()) {
+        let outcome = {
+            let Self { connection, session, exchange, aside, .. } = self;
+            give_back(connection, session, aside);
+            exchange.outcomes().0.pop()
+        };
+        match (raised, outcome) {
             (Some(raised), _) => Err(raised),
             (None, Some(outcome)) => Ok(outcome),
             (None, None) => Err(error::operational(py, "unknown error")),
         }
     }
+
+    /// A session that outlives its server is given back all the same.
+    fn failed(self, fault: Fault) -> PyErr {
+        let Self { connection, session, aside, .. } = self;
+        match session {
+            Lent::Surviving(_) => give_back(connection, session, aside),
+            Lent::Plain(session) => {
+                drop(session);
+                connection.get().let_go(connection.py());
+            }
+        }
+        connection::failed(connection, fault, None)
+    }
+}
+
+fn give_back(connection: &Bound<'_, Connection>, session: Lent, aside: Aside) {
+    let this = connection.get();
+    connection.py().detach(|| {
+        let mut line = this.wire.lock();
+        line.give_back(session);
+        line.aside.add(aside);
+    });
 }
 
 /// What the server is told of a file that failed.

@@ -37,6 +37,14 @@ pub(crate) enum Class {
     QueryCanceled,
     /// `TransactionRollbackError`.
     TransactionRollback,
+    /// `TransactionLost`.
+    TransactionLost,
+    /// `CommitUnknown`.
+    CommitUnknown,
+    /// `ReplayDiverged`.
+    ReplayDiverged,
+    /// `SessionStateLost`.
+    SessionStateLost,
 }
 
 struct Kind {
@@ -107,6 +115,13 @@ impl Classes {
             let base = made.named(py, base)?;
             by_code.set_item(code, derive(py, name, &base, "aya_db.errors", "")?)?;
         }
+        for (class, name, base, doc) in FAILOVER {
+            let base = match by_code.get_item(base)? {
+                Some(base) => base.cast_into::<PyType>()?,
+                None => made.known(py, Class::Operational)?,
+            };
+            made.known.push((*class, name, derive(py, name, &base, "aya_db.errors", doc)?));
+        }
         for (prefix, name) in CLASSES {
             let class = made.named(py, name)?.unbind();
             made.by_class.insert(prefix, class);
@@ -146,6 +161,34 @@ fn derive(
     let class = py.get_type::<PyType>().call1((name, bases, members))?;
     Ok(class.cast_into::<PyType>()?.unbind())
 }
+
+/// What a failover can end: the class, its name, and the SQLSTATE whose exception it is a kind of.
+const FAILOVER: &[(Class, &str, &str, &str)] = &[
+    (
+        Class::TransactionLost,
+        "TransactionLost",
+        "",
+        "The open transaction is lost, and nothing of it is kept: it is safe to run it again.",
+    ),
+    (
+        Class::CommitUnknown,
+        "CommitUnknown",
+        "08007",
+        "The answer to a commit is lost, and nobody can tell what became of it.",
+    ),
+    (
+        Class::ReplayDiverged,
+        "ReplayDiverged",
+        "40001",
+        "The transaction was replayed on another server, and a statement gave something else there.",
+    ),
+    (
+        Class::SessionStateLost,
+        "SessionStateLost",
+        "",
+        "Something that the session held, such as a temporary table, is lost with its server.",
+    ),
+];
 
 const KINDS: &[Kind] = &[
     Kind {

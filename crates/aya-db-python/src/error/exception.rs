@@ -29,6 +29,8 @@ pub(crate) struct Told {
     pub(crate) pgcode: Option<String>,
     /// The cursor that it happened on.
     pub(crate) cursor: Option<Py<PyAny>>,
+    /// What became of the work, where that is known.
+    pub(crate) fate: Option<&'static str>,
     /// Every field, and how its text is written.
     pub(crate) message: Option<(ServerMessage, Arc<Encoding>)>,
 }
@@ -53,6 +55,9 @@ impl Error {
         self.told.locked().message.clone()
     }
 }
+
+/// The words for what became of work.
+pub(super) const FATES: [&str; 4] = ["not_sent", "rolled_back", "unknown", "committed"];
 
 #[pymethods]
 impl Error {
@@ -81,6 +86,13 @@ impl Error {
         self.told.locked().cursor.as_ref().map(|cursor| cursor.clone_ref(py))
     }
 
+    /// What became of the work that failed: ``not_sent``, ``rolled_back``, ``unknown`` or
+    /// ``committed``; ``None`` where nobody asked.
+    #[getter]
+    fn fate(&self) -> Option<&'static str> {
+        self.told.locked().fate
+    }
+
     /// Every field of the server's report.
     #[getter]
     fn diag(slf: &Bound<'_, Self>) -> PyResult<Py<Diagnostics>> {
@@ -98,6 +110,9 @@ impl Error {
         if let Some(code) = this.pgcode() {
             state.set_item("pgcode", code)?;
         }
+        if let Some(fate) = this.fate() {
+            state.set_item("fate", fate)?;
+        }
         let arguments = slf.as_any().getattr("args")?;
         (slf.get_type(), arguments, state).into_pyobject(py)
     }
@@ -111,7 +126,10 @@ impl Error {
         };
         let report = state.get_item("pgerror")?.and_then(|it| it.cast_into::<PyString>().ok());
         let code = state.get_item("pgcode")?.and_then(|it| it.extract().ok());
-        let told = Told { pgerror: report.map(Bound::unbind), pgcode: code, ..Told::default() };
+        let fate = state.get_item("fate")?.and_then(|it| it.extract::<String>().ok());
+        let fate = fate.and_then(|fate| FATES.into_iter().find(|known| *known == fate));
+        let told =
+            Told { pgerror: report.map(Bound::unbind), pgcode: code, fate, ..Told::default() };
         let former = std::mem::replace(&mut *self.told.locked(), told);
         drop(former);
         Ok(())

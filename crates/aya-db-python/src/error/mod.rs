@@ -4,6 +4,7 @@ mod classes;
 mod conditions;
 mod diagnostics;
 mod exception;
+mod unsurvived;
 
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use pyo3::types::{PyString, PyType};
 pub(crate) use self::classes::{Class, register};
 pub(crate) use self::diagnostics::Diagnostics;
 pub(crate) use self::exception::{Error, Told};
+pub(crate) use self::unsurvived::of_survivor;
 use crate::encoding::Encoding;
 
 /// An exception of this class with this text.
@@ -78,6 +80,7 @@ pub(crate) fn of_server(
         pgerror: Some(report.unbind()),
         pgcode: code,
         cursor: cursor.map(|cursor| cursor.clone().unbind()),
+        fate: None,
         message: Some((message, Arc::clone(encoding))),
     };
     raise(class, told, text)

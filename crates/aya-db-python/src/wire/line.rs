@@ -5,8 +5,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use aya_pgwire::{Answer, Connecting, Connection, Interest, Polled, Stop, UsageError, Wait};
 
+use aya_session::{Survivor, SurvivorError};
+
 use super::exchange::{Aside, Exchange, Outcome, Step};
+use super::lent::Lent;
 use super::loss::Loss;
+use super::surviving;
 
 /// The session behind a lock, under which whole exchanges run. Who waits for it must not hold
 /// Python's lock.
@@ -34,6 +38,8 @@ pub(crate) enum Link {
     Connecting(Box<Connecting>),
     /// There is one.
     Open(Box<Connection>),
+    /// There is one that outlives its server.
+    Surviving(Box<Survivor>),
     /// There is one, and a COPY has it.
     Lent,
 }
@@ -59,6 +65,14 @@ pub(crate) enum Fault {
     Unusable(&'static str),
     /// The query cannot be sent.
     Usage(UsageError),
+    /// A session that outlives its server could not go on with what it was doing.
+    Broken(Box<SurvivorError>),
+}
+
+impl From<SurvivorError> for Fault {
+    fn from(error: SurvivorError) -> Self {
+        Self::Broken(Box::new(error))
+    }
 }
 
 impl From<UsageError> for Fault {
@@ -72,6 +86,9 @@ impl Link {
     pub(crate) fn open(&mut self) -> Result<&mut Connection, Fault> {
         match self {
             Self::Open(connection) => Ok(connection),
+            Self::Surviving(_) => Err(Fault::Unusable(
+                "a session that outlives its server cannot be used without blocking\n",
+            )),
             Self::Lent => Err(Fault::Unusable("another command is already in progress\n")),
             Self::None => Err(Fault::Unusable("no connection to the server\n")),
             Self::Connecting(_) => Err(Fault::Unusable("asynchronous connection attempt underway")),
@@ -79,11 +96,32 @@ impl Link {
     }
 }
 
+impl Link {
+    /// Says goodbye, where there is a session to say it to.
+    pub(crate) fn close(self) {
+        match self {
+            Self::Open(connection) => connection.close(),
+            Self::Surviving(survivor) => survivor.close(),
+            Self::None | Self::Connecting(_) | Self::Lent => {}
+        }
+    }
+
+    /// The session as it is at this moment, for what is read off it.
+    pub(crate) fn connection(&self) -> Option<&Connection> {
+        match self {
+            Self::Open(connection) => Some(connection),
+            Self::Surviving(survivor) => survivor.connection(),
+            Self::None | Self::Connecting(_) | Self::Lent => None,
+        }
+    }
+}
+
 impl Line {
     /// Takes it out for a COPY, until it is [given back](Self::give_back).
-    pub(crate) fn lend(&mut self) -> Option<Box<Connection>> {
+    pub(crate) fn lend(&mut self) -> Option<Lent> {
         match std::mem::replace(&mut self.link, Link::Lent) {
-            Link::Open(connection) => Some(connection),
+            Link::Open(connection) => Some(Lent::Plain(connection)),
+            Link::Surviving(survivor) => Some(Lent::Surviving(survivor)),
             other => {
                 self.link = other;
                 None
@@ -92,9 +130,12 @@ impl Line {
     }
 
     /// Puts it back, unless the connection was closed meanwhile.
-    pub(crate) fn give_back(&mut self, connection: Box<Connection>) {
+    pub(crate) fn give_back(&mut self, lent: Lent) {
         if matches!(self.link, Link::Lent) {
-            self.link = Link::Open(connection);
+            self.link = match lent {
+                Lent::Plain(connection) => Link::Open(connection),
+                Lent::Surviving(survivor) => Link::Surviving(survivor),
+            };
         }
     }
 
@@ -104,6 +145,9 @@ impl Line {
         queries: &[&[u8]],
         wait: &mut dyn Wait,
     ) -> Result<Vec<Outcome>, Fault> {
+        if let Link::Surviving(survivor) = &mut self.link {
+            return surviving::run(survivor, queries, &mut self.aside, wait);
+        }
         let connection = self.link.open()?;
         for sql in queries {
             connection.session_mut().query(sql)?;
@@ -121,6 +165,9 @@ impl Line {
 
     /// Sends a query that may begin a COPY, and waits until it has, or has come to its end.
     pub(crate) fn run_copy(&mut self, sql: &[u8], wait: &mut dyn Wait) -> Result<Copied, Fault> {
+        if let Link::Surviving(survivor) = &mut self.link {
+            return surviving::run_copy(survivor, sql, &mut self.aside, wait);
+        }
         let connection = self.link.open()?;
         connection.session_mut().query(sql)?;
         let mut exchange = Exchange::copying();
@@ -164,6 +211,10 @@ impl Line {
     /// Goes on as far as can be without waiting. `None` once everything that was begun is
     /// answered; if nothing was, what has come aside is taken.
     pub(crate) fn poll(&mut self) -> Result<Option<Interest>, Fault> {
+        if let Link::Surviving(survivor) = &mut self.link {
+            surviving::poll(survivor, &mut self.aside)?;
+            return Ok(None);
+        }
         let Self { link: Link::Open(connection), exchange, aside } = self else {
             return self.link.open().map(|_| None);
         };
@@ -197,6 +248,7 @@ impl Line {
     pub(crate) fn fd(&self) -> Option<RawFd> {
         match &self.link {
             Link::Open(connection) => Some(connection.as_raw_fd()),
+            Link::Surviving(survivor) => survivor.fd(),
             Link::Connecting(connecting) => connecting.fd().map(|fd| fd.as_raw_fd()),
             Link::None | Link::Lent => None,
         }
@@ -217,7 +269,7 @@ pub(crate) enum Copied {
 }
 
 /// Takes events until everything is answered.
-pub(crate) fn drive(
+pub(super) fn drive(
     connection: &mut Connection,
     exchange: &mut Exchange,
     aside: &mut Aside,
@@ -237,6 +289,9 @@ fn refuse(connection: &mut Connection) {
     let session = connection.session_mut();
     if session.takes_copy_data() {
         // It cannot fail: the COPY takes data, and the reason is short.
-        let _ = session.copy_fail(b"the statement was not run by a method that copies");
+        let _ = session.copy_fail(REFUSED);
     }
 }
+
+/// Why a COPY is ended that nobody asked for.
+pub(super) const REFUSED: &[u8] = b"the statement was not run by a method that copies";
