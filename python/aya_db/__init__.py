@@ -47,7 +47,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, TypeVar, overload
 
+    from aya_db import aio as aio
     from aya_db._psycopg import connection, cursor
+    from aya_db.status import ClusterStatus as ClusterStatus
+    from aya_db.status import NodeStatus as NodeStatus
+    from aya_db.status import cluster_status as cluster_status
+    from aya_db.transactions import retryable as retryable
+    from aya_db.transactions import run_transaction as run_transaction
 
     _ConnectionT = TypeVar("_ConnectionT")
 else:
@@ -127,8 +133,23 @@ def connect(
     return conn
 
 
-def __getattr__(name: str) -> str:
-    # Reading the metadata of the installation costs more than the import, and few ask for it.
+# What few programs need is loaded when it is asked for: importing the package is to cost little.
+_LATER = {
+    "ClusterStatus": "aya_db.status",
+    "NodeStatus": "aya_db.status",
+    "cluster_status": "aya_db.status",
+    "retryable": "aya_db.transactions",
+    "run_transaction": "aya_db.transactions",
+}
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
+    if name == "aio":
+        return import_module("aya_db.aio")
     if name == "__aya_version__":
         from importlib.metadata import version
 

@@ -34,7 +34,7 @@ class FixedOffsetTimezone(datetime.tzinfo):
 
     _cache: ClassVar[dict[_Key, FixedOffsetTimezone]] = {}
 
-    def __new__(  # noqa: PYI034 - the cache holds the class, not what inherits from it
+    def __new__(
         cls, offset: float | datetime.timedelta | None = None, name: str | None = None
     ) -> FixedOffsetTimezone:
         """Return the object with these arguments, if there is one."""
