@@ -205,6 +205,11 @@ impl Column {
     }
 
     // The values are arguments already; a pickle of psycopg2's kind has nothing to add.
-    #[pyo3(signature = (_state, /))]
-    fn __setstate__(&self, _state: &Bound<'_, PyAny>) {}
+    #[pyo3(signature = (state, /))]
+    fn __setstate__(&self, state: &Bound<'_, PyAny>) -> PyResult<()> {
+        match state.is_none() || state.is_instance_of::<PyTuple>() {
+            true => Ok(()),
+            false => Err(PyTypeError::new_err("state is not a tuple")),
+        }
+    }
 }

@@ -102,8 +102,8 @@ impl ConnectionInfo {
 
     /// The version of the server, as in 180006.
     #[getter]
-    fn server_version(&self) -> i32 {
-        self.connection.get().server_version_number()
+    fn server_version(&self, py: Python<'_>) -> i32 {
+        self.session(py, |_| ()).map_or(0, |()| self.connection.get().server_version_number())
     }
 
     /// What the last error was.
@@ -124,8 +124,8 @@ impl ConnectionInfo {
 
     /// The number of the server's process.
     #[getter]
-    fn backend_pid(&self) -> i32 {
-        self.connection.get().backend_pid()
+    fn backend_pid(&self, py: Python<'_>) -> i32 {
+        self.session(py, |_| ()).map_or(0, |()| self.connection.get().backend_pid())
     }
 
     /// Whether the server asked for a password and none was given.

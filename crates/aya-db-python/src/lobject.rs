@@ -267,6 +267,9 @@ impl LargeObject {
     ) -> PyResult<()> {
         let py = conn.py();
         let this = conn.get();
+        if this.is_closed() {
+            return Err(error::operational(py, NO_CONNECTION));
+        }
         if this.autocommit() {
             return Err(error::programming(py, "can't use a lobject outside of transactions"));
         }
@@ -348,6 +351,9 @@ impl LargeObject {
     fn unlink(&self, py: Python<'_>) -> PyResult<()> {
         let opened = self.opened(py)?;
         let connection = opened.connection.bind(py);
+        if connection.get().is_closed() {
+            return Err(error::operational(py, NO_CONNECTION));
+        }
         connection::begin_if_needed(connection)?;
         self.close_there(py)?;
         number(connection, &format!("SELECT pg_catalog.lo_unlink({})", opened.oid))?;
@@ -360,6 +366,9 @@ impl LargeObject {
         self.check_transaction(py)?;
         let opened = self.opened(py)?;
         let connection = opened.connection.bind(py);
+        if connection.get().is_closed() {
+            return Err(error::operational(py, NO_CONNECTION));
+        }
         connection::begin_if_needed(connection)?;
         let sql = format!("SELECT pg_catalog.lo_open({}, {})", opened.oid, 0x4_0000);
         let descriptor = number(connection, &sql)?;
@@ -422,6 +431,9 @@ impl LargeObject {
         Ok(())
     }
 }
+
+/// libpq's words for a connection that is closed.
+const NO_CONNECTION: &str = "connection pointer is NULL\n";
 
 /// How much is read and written at a time.
 const PIECE: usize = 1 << 20;

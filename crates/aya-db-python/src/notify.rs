@@ -1,6 +1,7 @@
 //! `Notify`: a notification.
 
 use pyo3::basic::CompareOp;
+use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 
@@ -69,7 +70,11 @@ impl Notify {
         py: Python<'py>,
         index: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        self.pair(py)?.as_any().get_item(index)
+        let item = self.pair(py)?.as_any().get_item(index);
+        item.map_err(|error| match error.is_instance_of::<PyIndexError>(py) {
+            true => PyIndexError::new_err("index out of range"),
+            false => error,
+        })
     }
 
     fn __richcmp__(

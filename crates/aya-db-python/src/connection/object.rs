@@ -444,7 +444,7 @@ impl Connection {
     #[pyo3(name = "set_isolation_level", signature = (level, /))]
     fn switch_isolation_level(slf: &Bound<'_, Self>, level: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = slf.py();
-        slf.get().check(py, "isolation_level", &[Open, Blocking, NotPrepared])?;
+        slf.get().check(py, "\"isolation_level\"", &[Open, Blocking, NotPrepared])?;
         let level = match level.is_instance_of::<PyInt>() {
             _ if level.is_none() => None,
             true => match level.extract::<i64>()? {

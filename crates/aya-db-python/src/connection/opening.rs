@@ -20,7 +20,11 @@ use crate::wire::{Fault, Link, Patience, open_surviving};
 pub(super) fn open(slf: &Bound<'_, Connection>, dsn: &str, asynchronous: bool) -> PyResult<()> {
     let py = slf.py();
     let this = slf.get();
-    let replicates = conninfo::parse(dsn).is_ok_and(|given| given.get("replication").is_some());
+    // `connect()` has checked it; who makes a connection in another way has not.
+    let Ok(given) = conninfo::parse(dsn) else {
+        return Err(error::internal(py, "the connection string is not valid"));
+    };
+    let replicates = given.get("replication").is_some();
     {
         let mut state = this.state.locked();
         state.dsn = Some(crate::dsn::obscured(dsn));
@@ -102,7 +106,7 @@ fn start(slf: &Bound<'_, Connection>, dsn: &str) -> PyResult<()> {
 }
 
 fn target(py: Python<'_>, dsn: &str) -> PyResult<Arc<Target>> {
-    let wrong = |failed: ConnInfoError| error::operational(py, crate::dsn::text(&failed));
+    let wrong = |failed: ConnInfoError| error::operational(py, crate::dsn::text(dsn, &failed));
     let mut settings = conninfo::parse(dsn).map_err(wrong)?;
     let (mut info, mut raw) =
         conninfo::resolve_raw(&settings, &SystemSurroundings).map_err(wrong)?;

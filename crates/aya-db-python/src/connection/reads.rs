@@ -49,8 +49,7 @@ pub(super) fn read_only<'py>(slf: &Bound<'py, Connection>) -> PyResult<Bound<'py
     let py = slf.py();
     let whole = slf.get().state.locked().whole_dsn.clone();
     let wanted = [("target_session_attrs", "prefer-standby"), ("failover", "on")];
-    let dsn = dsn::with(&whole.0, &wanted)
-        .map_err(|wrong| error::programming(py, format!("invalid dsn: {}", dsn::text(&wrong))))?;
+    let dsn = dsn::with(&whole.0, &wanted).map_err(|wrong| dsn::invalid(py, &whole.0, &wrong))?;
     let token = match slf.get().status() {
         super::state::Status::Ready => token(slf)?,
         _ => None,

@@ -130,11 +130,8 @@ impl Copy<'_, '_> {
             Ok(bytes) => bytes,
             Err(other) => match other.into_inner().cast_into::<PyString>() {
                 Ok(text) => PyBytes::new(py, &self.encoding.encode(&text)?),
-                Err(other) => {
-                    let kind = other.into_inner().get_type();
-                    let text = format!("got {} from read() of the file, not bytes", kind.name()?);
-                    return Err(PyTypeError::new_err(text));
-                }
+                // As psycopg2 does, the server is told that it was the file, and no more.
+                Err(_) => return Err(PyTypeError::new_err("")),
             },
         };
         Ok(Some(bytes).filter(|bytes| !bytes.as_bytes().is_empty()))
@@ -241,5 +238,8 @@ fn give_back(connection: &Bound<'_, Connection>, session: Lent, aside: Aside) {
 fn reason<'py>(py: Python<'py>, error: &PyErr) -> Bound<'py, PyString> {
     let kind = error.get_type(py).name().map(|name| name.to_string()).unwrap_or_default();
     let text = error.value(py).str().map(|text| text.to_string()).unwrap_or_default();
-    PyString::new(py, &format!("error in .read() call: {kind} {text}"))
+    match text.is_empty() {
+        true => PyString::new(py, "error in .read() call"),
+        false => PyString::new(py, &format!("error in .read() call: {kind} {text}")),
+    }
 }

@@ -9,7 +9,6 @@ use pyo3::types::{PyDict, PyTuple};
 use super::{LOGICAL, PHYSICAL};
 use crate::connection::Connection;
 use crate::dsn;
-use crate::error;
 
 /// A connection for replication.
 #[pyclass(
@@ -40,12 +39,13 @@ impl ReplicationConnection {
     #[pyo3(signature = (dsn, r#async = 0, replication_type = 0, async_ = 0))]
     fn __init__(
         slf: &Bound<'_, Self>,
-        dsn: &str,
+        dsn: &Bound<'_, PyAny>,
         r#async: i64,
         replication_type: i64,
         async_: i64,
     ) -> PyResult<()> {
         let py = slf.py();
+        let dsn = crate::connection::name_text(dsn)?;
         // A physical one has no database; its password is looked up under this name.
         let more: &[_] = match replication_type {
             PHYSICAL => &[("replication", "true"), ("dbname", "replication")],
@@ -56,9 +56,7 @@ impl ReplicationConnection {
                 ));
             }
         };
-        let dsn = dsn::with(dsn, more).map_err(|wrong| {
-            error::programming(py, format!("invalid dsn: {}", dsn::text(&wrong)))
-        })?;
+        let dsn = dsn::with(&dsn, more).map_err(|wrong| dsn::invalid(py, &dsn, &wrong))?;
         slf.get().kind.store(replication_type, Ordering::Relaxed);
         let base = slf.as_any().cast::<Connection>()?;
         Connection::__init__(base, &dsn, r#async, async_)?;

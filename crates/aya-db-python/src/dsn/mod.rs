@@ -1,5 +1,7 @@
 //! Connection strings, and the passwords in them.
 
+mod words;
+
 use aya_db_core::conninfo::{self, ConnInfoError, Keyword, Origin, Privacy, Settings};
 use postgres_protocol::password::{md5, scram_sha_256};
 use pyo3::exceptions::PyTypeError;
@@ -18,8 +20,7 @@ pub(crate) fn parse_dsn<'py>(
     dsn: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let text = name_text(dsn)?;
-    let settings = conninfo::parse(&text)
-        .map_err(|wrong| error::programming(py, format!("invalid dsn: {}", self::text(&wrong))))?;
+    let settings = conninfo::parse(&text).map_err(|wrong| invalid(py, &text, &wrong))?;
     let parameters = PyDict::new(py);
     for (keyword, value) in settings.iter() {
         parameters.set_item(keyword, value)?;
@@ -27,9 +28,20 @@ pub(crate) fn parse_dsn<'py>(
     Ok(parameters)
 }
 
-/// What is wrong with a connection string, ended as libpq ends it.
-pub(crate) fn text(wrong: &ConnInfoError) -> String {
-    format!("{wrong}\n")
+/// The exception for a text that is no connection string.
+pub(crate) fn invalid(py: Python<'_>, dsn: &str, wrong: &ConnInfoError) -> PyErr {
+    error::programming(py, format!("invalid dsn: {}", text(dsn, wrong)))
+}
+
+/// What is wrong with a connection string: in libpq's words where it has some that show no
+/// password, and ended as it ends them.
+pub(crate) fn text(dsn: &str, wrong: &ConnInfoError) -> String {
+    let words = match (conninfo::parse(dsn), wrong.keyword()) {
+        (Ok(settings), Some(keyword)) => words::of_value(keyword, &settings),
+        (Ok(_), None) => None,
+        (Err(_), _) => words::of_text(dsn),
+    };
+    format!("{}\n", words.unwrap_or_else(|| wrong.to_string()))
 }
 
 /// The connection string with `xxx` in place of each password.
@@ -102,6 +114,10 @@ pub(crate) fn encrypt_password(
             "password encryption (other than 'md5' algorithm) requires a connection or cursor";
         return Err(error::programming(py, text));
     };
+    if connection.get().is_closed() {
+        let text = "password encryption failed: connection pointer is NULL\n";
+        return Err(error::programming(py, text));
+    }
     let algorithm = match algorithm {
         Some(algorithm) => algorithm,
         None => asked(&connection)?,
