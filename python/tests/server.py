@@ -52,5 +52,5 @@ class Server:
     def hide(self, text: str) -> str:
         """Put names in the place of the address, which is another one in each run."""
         text = re.sub(r"\b127\.\d+\.\d+\.\d+\b", "HOST", text)
-        text = text.replace(f'"{self.database}"', '"DATABASE"')
+        text = re.sub(rf'(database|in) "{re.escape(self.database)}"', r'\1 "DATABASE"', text)
         return re.sub(rf"\b{self.port}\b", "PORT", text)

@@ -61,6 +61,11 @@ impl ConnInfoError {
         self.kind
     }
 
+    /// What is wrong, without where.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// The parameter it is about.
     pub fn keyword(&self) -> Option<&str> {
         self.keyword.as_deref()

@@ -106,14 +106,25 @@ impl RequireAuth {
         let Some(given) = Given::filled(settings, "require_auth") else {
             return Ok(Self::Any);
         };
-        let conflict = |text: &str| given.error(ConnInfoErrorKind::InvalidValue, text.to_owned());
+        let conflict = |word: &str, text: &str| {
+            let message = format!("require_auth method \"{word}\" {text}");
+            given.error(ConnInfoErrorKind::Conflict, message)
+        };
         let mut methods = Vec::new();
         let unwanted = given.value.starts_with('!');
         for word in given.value.split(',') {
-            if word.starts_with('!') != unwanted {
-                return Err(conflict(
-                    "parameter \"require_auth\" mixes methods with and without !",
-                ));
+            match (word.starts_with('!'), unwanted) {
+                (false, true) => {
+                    return Err(conflict(word, "cannot be mixed with negative methods"));
+                }
+                (true, false) => {
+                    let text = format!(
+                        "negative require_auth method \"{word}\" cannot be mixed with non-negative \
+                         methods"
+                    );
+                    return Err(given.error(ConnInfoErrorKind::Conflict, text));
+                }
+                _ => {}
             }
             let Some((_, method)) =
                 METHODS.iter().find(|(name, _)| *name == word.trim_start_matches('!'))
@@ -121,7 +132,7 @@ impl RequireAuth {
                 return Err(given.invalid(EXPECTED));
             };
             if methods.contains(method) {
-                return Err(conflict("parameter \"require_auth\" names a method twice"));
+                return Err(conflict(word, "is specified more than once"));
             }
             methods.push(*method);
         }

@@ -178,15 +178,15 @@ impl TlsSettings {
         let mode = settings.get("sslmode").unwrap_or("prefer");
         if self.negotiation == SslNegotiation::Direct && self.mode < SslMode::Require {
             return Err(ConnInfoError::conflict(format!(
-                "weak sslmode \"{mode}\" may not be used with sslnegotiation=direct: use \
-                 \"require\", \"verify-ca\" or \"verify-full\""
+                "weak sslmode \"{mode}\" may not be used with sslnegotiation=direct (use \
+                 \"require\", \"verify-ca\", or \"verify-full\")"
             ))
             .about("sslnegotiation"));
         }
         if self.root_cert == RootCert::System && self.mode < SslMode::VerifyFull {
             return Err(ConnInfoError::conflict(format!(
-                "weak sslmode \"{mode}\" may not be used with sslrootcert=system: use \
-                 \"verify-full\""
+                "weak sslmode \"{mode}\" may not be used with sslrootcert=system (use \
+                 \"verify-full\")"
             ))
             .about("sslrootcert"));
         }

@@ -15,7 +15,7 @@ use super::state::{Closed, Executing, Objects, State, Status};
 use super::{describing, opening, polling, reads, running, transaction};
 use crate::cursor::Cursor;
 use crate::dialect::Dialect;
-use crate::encoding::Encoding;
+use crate::encoding::{Encoding, clean};
 use crate::error;
 use crate::info::ConnectionInfo;
 use crate::lobject::LargeObject;
@@ -473,15 +473,15 @@ impl Connection {
         let py = slf.py();
         let this = slf.get();
         this.check(py, "set_client_encoding", &[Open, Blocking, NotPrepared])?;
-        let encoding = Encoding::find(py, encoding)?;
-        if this.dialect().encoding.name() == encoding.name() {
+        let name = clean(encoding);
+        if this.dialect().encoding.name() == name {
             return Ok(());
         }
         let _turn = this.turns.take(py);
         transaction::rollback(slf)?;
-        let sql = format!("SET client_encoding TO '{}'", encoding.name());
-        running::command(slf, sql.as_bytes())?;
-        this.state.locked().dialect.encoding = encoding;
+        // What the server makes of a name comes first: it knows more of them than Python.
+        running::command(slf, format!("SET client_encoding TO '{name}'").as_bytes())?;
+        this.state.locked().dialect.encoding = Encoding::find(py, &name)?;
         Ok(())
     }
 

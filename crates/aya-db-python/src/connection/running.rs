@@ -79,9 +79,10 @@ fn exchange_green(
     let begun = py.detach(|| this.wire.lock().begin(queries, Exchange::of(queries.len())));
     let result = match begun {
         Ok(()) => callback.call1((slf,)).map(|_| ()).inspect_err(|_| {
-            // Whether the session or the callback failed cannot be told apart, and neither can
-            // be waited for.
-            this.close(py);
+            // The callback failed, not the session: its answer cannot be waited for any more.
+            if !this.is_closed() {
+                this.close(py);
+            }
         }),
         Err(fault) => Err(failed(slf, fault, None)),
     };

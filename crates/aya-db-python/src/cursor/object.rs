@@ -669,6 +669,9 @@ impl Cursor {
             let text = PyString::new(py, text);
             dialect.encoding.encode(&text).map(std::borrow::Cow::into_owned)
         };
+        if table.contains('\0') {
+            return Err(PyValueError::new_err("the name of the table holds a zero byte"));
+        }
         let mut sql = b"COPY ".to_vec();
         sql.extend(quote_identifier(py, &encoded(table)?, &dialect.encoding)?);
         let mut opened = false;

@@ -2,7 +2,9 @@
 
 mod words;
 
-use aya_db_core::conninfo::{self, ConnInfoError, Keyword, Origin, Privacy, Settings};
+use aya_db_core::conninfo::{
+    self, ConnInfoError, ConnInfoErrorKind, Keyword, Origin, Privacy, Settings,
+};
 use postgres_protocol::password::{md5, scram_sha_256};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -36,10 +38,10 @@ pub(crate) fn invalid(py: Python<'_>, dsn: &str, wrong: &ConnInfoError) -> PyErr
 /// What is wrong with a connection string: in libpq's words where it has some that show no
 /// password, and ended as it ends them.
 pub(crate) fn text(dsn: &str, wrong: &ConnInfoError) -> String {
-    let words = match (conninfo::parse(dsn), wrong.keyword()) {
-        (Ok(settings), Some(keyword)) => words::of_value(keyword, &settings),
-        (Ok(_), None) => None,
-        (Err(_), _) => words::of_text(dsn),
+    let words = match conninfo::parse(dsn) {
+        Ok(_) if wrong.kind() == ConnInfoErrorKind::Conflict => Some(words::of_conflict(wrong)),
+        Ok(settings) => wrong.keyword().and_then(|it| words::of_value(it, &settings, dsn)),
+        Err(_) => words::of_text(dsn),
     };
     format!("{}\n", words.unwrap_or_else(|| wrong.to_string()))
 }

@@ -2,25 +2,36 @@
 //! (<https://www.postgresql.org/docs/18/libpq-connect.html#LIBPQ-CONNSTRING>), which programs and
 //! their tests look for. Where these would show a part of a password, there are none.
 
-use aya_db_core::conninfo::{self, Keyword, Settings};
+use aya_db_core::conninfo::{self, ConnInfoError, Keyword, Settings};
 
 /// The first fault of a text that is no connection string.
 pub(super) fn of_text(text: &str) -> Option<String> {
-    for scheme in ["postgresql://", "postgres://"] {
-        if let Some(rest) = text.strip_prefix(scheme) {
-            return Uri { text, rest }.fault();
-        }
+    match behind_scheme(text) {
+        Some(rest) => Uri { text, rest }.fault(),
+        None => pairs(text),
     }
-    pairs(text)
+}
+
+fn behind_scheme(text: &str) -> Option<&str> {
+    text.strip_prefix("postgresql://").or_else(|| text.strip_prefix("postgres://"))
+}
+
+/// Parameters that contradict each other.
+pub(super) fn of_conflict(wrong: &ConnInfoError) -> String {
+    match wrong.keyword() {
+        Some("ssl_min_protocol_version") => "invalid SSL protocol version range".to_owned(),
+        _ => wrong.message().to_owned(),
+    }
 }
 
 /// A value that its parameter cannot have.
-pub(super) fn of_value(keyword: &str, settings: &Settings) -> Option<String> {
+pub(super) fn of_value(keyword: &str, settings: &Settings, text: &str) -> Option<String> {
     let value = settings.get(keyword)?;
     match keyword {
         "channel_binding"
         | "gssencmode"
         | "load_balance_hosts"
+        | "require_auth"
         | "sslcertmode"
         | "sslmode"
         | "sslnegotiation"
@@ -32,11 +43,19 @@ pub(super) fn of_value(keyword: &str, settings: &Settings) -> Option<String> {
             Ok(1..=65535) => None,
             Ok(_) => Some(format!("invalid port number: \"{port}\"")),
             // It may be a part of a password whose characters were not encoded.
-            Err(_) if !settings.get("password").is_none_or(str::is_empty) => None,
+            Err(_) if behind_scheme(text).is_some() && settings.get("password").is_some() => None,
             Err(_) => {
                 Some(format!("invalid integer value \"{port}\" for connection option \"port\""))
             }
         }),
+        "connect_timeout"
+        | "keepalives"
+        | "keepalives_count"
+        | "keepalives_idle"
+        | "keepalives_interval"
+        | "tcp_user_timeout" => {
+            Some(format!("invalid integer value \"{value}\" for connection option \"{keyword}\""))
+        }
         _ => None,
     }
 }
