@@ -3,11 +3,11 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use aya_testkit::PatroniTimings;
 use clap::{Args, ValueEnum};
 
-use crate::agent::{DriverName, Habits, Manner, Resolution, Work};
+use crate::agent::{DriverName, Habits, Library, Living, Manner, Resolution, Work};
 use crate::clock::Clock;
 use crate::fault::Fault;
 use crate::machine::Machine;
@@ -22,9 +22,15 @@ use crate::{table, target};
 /// Fails if a unit of work is lost, doubled or torn, or if an agent hangs.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// What the agents write through
+    /// What the agents are written in, and for Python what they write through
+    #[arg(long, value_enum, default_value = "rust")]
+    agents: AgentKind,
+    /// What agents in Rust write through
     #[arg(long, value_enum, default_value = "aya-db")]
     driver: DriverName,
+    /// Give each agent in Python a process of its own, not a thread
+    #[arg(long)]
+    processes: bool,
     /// The agents know nothing of failovers; an error that reaches one fails the run
     #[arg(long)]
     naive: bool,
@@ -40,7 +46,7 @@ pub(crate) struct Arguments {
     resolution: Option<Resolution>,
     /// How many agents write
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u16).range(1..=80))]
-    agents: u16,
+    count: u16,
     /// Seconds of steady writing before each fault
     #[arg(long, default_value_t = 3)]
     steady: u64,
@@ -55,7 +61,38 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
+/// What agents are written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum AgentKind {
+    /// Rust
+    Rust,
+    /// Python, through `aya_db`
+    Python,
+    /// Python, through SQLAlchemy's ORM on `aya_db`
+    Sqlalchemy,
+    /// Python, through Django's ORM on `aya_db`
+    Django,
+    /// Python, through psycopg2 with a reconnect loop, for comparison
+    Psycopg2,
+}
+
 impl Arguments {
+    fn driver(&self) -> Result<DriverName> {
+        let library = match self.agents {
+            AgentKind::Rust => {
+                ensure!(!self.processes, "--processes is for agents in Python");
+                return Ok(self.driver);
+            }
+            AgentKind::Python => Library::AyaDb,
+            AgentKind::Sqlalchemy => Library::SqlAlchemy,
+            AgentKind::Django => Library::Django,
+            AgentKind::Psycopg2 => Library::Psycopg2,
+        };
+        ensure!(self.driver == DriverName::AyaDb, "--driver is for agents in Rust");
+        let living = if self.processes { Living::Processes } else { Living::Threads };
+        Ok(DriverName::Python(library, living))
+    }
+
     fn habits(&self) -> Habits {
         let (manner, work) = match self.naive {
             true => (Manner::Naive, Work::Both),
@@ -79,9 +116,9 @@ impl Arguments {
 /// When a run cannot be done.
 pub(crate) async fn run_all(arguments: &Arguments) -> Result<ExitCode> {
     let plan = Plan {
-        driver: arguments.driver,
+        driver: arguments.driver()?,
         habits: arguments.habits(),
-        agents: arguments.agents.into(),
+        agents: arguments.count.into(),
         faults: arguments.faults(),
         steady: Duration::from_secs(arguments.steady),
         pause: Duration::from_millis(arguments.pause),

@@ -56,12 +56,13 @@ pub(crate) async fn run(plan: &Plan, clock: Clock) -> Result<Findings> {
     }
     view.say(&format!("{} agents begin to write through {}", plan.agents, plan.driver.text()));
     let driver = Driver::connect(plan.driver, &cluster, plan.agents, plan.habits, clock).await?;
-    let crew = Crew::start(&driver, plan.agents, plan.pause, clock);
+    let crew = Crew::start(&driver, plan.agents, plan.pause, clock).await?;
     view.watch(&cluster, crew.written());
     // The fields drop in their order: the agents end before the servers they write to.
     let earlier = Verdict::default();
     let mut stage = Stage { crew, driver, view, cluster, clock, earlier, judged: Duration::ZERO };
-    ensure!(stage.silent_since(Duration::ZERO).await == 0, "some agents cannot write at all");
+    let silent = stage.silent_after(Duration::ZERO, STARTUP).await;
+    ensure!(silent == 0, "{silent} agents cannot write at all");
     let mut findings = Findings { outcomes: Vec::new(), acks: Vec::new(), marks: Vec::new() };
     for fault in &plan.faults {
         let (outcome, mark) = stage.play(*fault, plan.steady).await?;
@@ -146,11 +147,15 @@ impl Stage {
     /// Waits until every agent has written since `moment`, and says how many have not when
     /// patience ends.
     async fn silent_since(&self, moment: Duration) -> usize {
+        self.silent_after(moment, PATIENCE).await
+    }
+
+    async fn silent_after(&self, moment: Duration, patience: Duration) -> usize {
         let silent = async || match self.crew.silent_since(moment) {
             0 => Ok(Some(())),
             _ => Ok(None),
         };
-        match until("every agent to write", PATIENCE, silent).await {
+        match until("every agent to write", patience, silent).await {
             Ok(()) => 0,
             Err(_) => self.crew.silent_since(moment),
         }
@@ -184,6 +189,8 @@ const TABLES: &str = "\
 
 /// Longer than any agent may be kept from writing once a server takes writes.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Longer than it takes to start an interpreter for every agent.
+const STARTUP: Duration = Duration::from_secs(180);
 const LEADER_LIMIT: Duration = Duration::from_secs(60);
 /// Shows that the writing is steady again.
 const AFTERMATH: Duration = Duration::from_secs(2);

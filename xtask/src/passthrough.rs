@@ -6,6 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::python::Environment;
 use crate::test::variables;
 use crate::{generate, setup};
 
@@ -15,7 +16,23 @@ pub(crate) fn demo(root: &Path, verb: &str, arguments: &[OsString]) -> Result<()
     setup::protoc(root)?;
     let mut demo = cargo(root, &["run", "--release", "--package", "aya-demo", "--", verb]);
     demo.args(arguments);
+    if asks_for_python(arguments) {
+        let environment =
+            Environment::prepare(root, "demo", &root.join("demo/python/requirements.txt"))?;
+        environment.install(&environment.build_wheel(root)?)?;
+        demo.env("AYA_DEMO_PYTHON", environment.program("python"));
+    }
     become_it(demo)
+}
+
+/// Whether `--agents` names other agents than those in Rust.
+fn asks_for_python(arguments: &[OsString]) -> bool {
+    let mut words = arguments.iter().filter_map(|word| word.to_str());
+    let kind = words.find_map(|word| match word.strip_prefix("--agents")? {
+        "" => Some(None),
+        kind => Some(kind.strip_prefix('=')),
+    });
+    kind.is_some_and(|kind| kind.or_else(|| words.next()) != Some("rust"))
 }
 
 /// Runs the trials in place of this process, for the same reasons.
@@ -90,4 +107,24 @@ fn run(mut command: Command) -> Result<()> {
     let status = command.status().context("start cargo")?;
     ensure!(status.success(), "{command:?} failed: {status}");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn agents_in_python_are_asked_for_by_their_kind() {
+        let cases: [(&[&str], bool); 5] = [
+            (&["--naive"], false),
+            (&["--agents", "rust"], false),
+            (&["--agents=rust", "--json"], false),
+            (&["--naive", "--agents", "django"], true),
+            (&["--agents=python"], true),
+        ];
+        for (words, expected) in cases {
+            let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+            assert_eq!(asks_for_python(&words), expected, "{words:?}");
+        }
+    }
 }

@@ -11,6 +11,7 @@ use super::aya::{Aya, AyaWriter};
 use super::habits::Habits;
 use super::log::Left;
 use super::plain::{Plain, PlainWriter};
+use super::python::{Library, Living, Python};
 use crate::clock::Clock;
 
 /// The driver under test, by name.
@@ -20,6 +21,9 @@ pub(crate) enum DriverName {
     AyaDb,
     /// tokio-postgres with a reconnect loop, for comparison
     TokioPostgres,
+    /// A library of Python, in other processes
+    #[value(skip)]
+    Python(Library, Living),
 }
 
 impl DriverName {
@@ -28,6 +32,7 @@ impl DriverName {
         match self {
             Self::AyaDb => "aya-db",
             Self::TokioPostgres => "tokio-postgres",
+            Self::Python(library, _) => library.text(),
         }
     }
 }
@@ -36,6 +41,7 @@ impl DriverName {
 pub(crate) enum Driver {
     Aya(Aya),
     Plain(Plain),
+    Python(Python),
 }
 
 impl Driver {
@@ -57,14 +63,9 @@ impl Driver {
                 ensure!(plain, "tokio-postgres is compared by single statements alone");
                 Ok(Self::Plain(Plain::new(cluster)?))
             }
-        }
-    }
-
-    /// What agent `number` writes through.
-    pub(crate) fn writer(&self, number: i32) -> Writer {
-        match self {
-            Self::Aya(aya) => Writer::Aya(aya.writer(number)),
-            Self::Plain(plain) => Writer::Plain(plain.writer(number)),
+            DriverName::Python(library, living) => {
+                Ok(Self::Python(Python::new(library, living, cluster, habits)?))
+            }
         }
     }
 
@@ -73,7 +74,7 @@ impl Driver {
     pub(crate) fn noticed_since(&self, moment: Duration) -> Option<Duration> {
         match self {
             Self::Aya(aya) => aya.noticed_since(moment),
-            Self::Plain(_) => None,
+            Self::Plain(_) | Self::Python(_) => None,
         }
     }
 }

@@ -57,7 +57,8 @@ impl Resolution {
 }
 
 /// What one agent does over and over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub(super) enum Task {
     Autocommit,
     /// A transaction that the agent begins and commits itself.

@@ -3,8 +3,10 @@
 //!
 //! ```text
 //!   Crew ──> one task an agent ──> Writer ──> aya-db, or tokio-postgres
-//!                 │
-//!                 └──> Log: acknowledged units, failures, each with its moment
+//!    │            │
+//!    │            └──> Log: acknowledged units, failures, each with its moment
+//!    │            ┌──>
+//!    └──> one task a process of agents in Python
 //! ```
 
 mod aya;
@@ -13,6 +15,7 @@ mod driver;
 mod habits;
 mod log;
 mod plain;
+mod python;
 mod unit;
 
 pub(crate) use aya::{conninfo, label, left};
@@ -20,4 +23,5 @@ pub(crate) use crew::Crew;
 pub(crate) use driver::{Driver, DriverName, message};
 pub(crate) use habits::{Habits, Manner, Resolution, Work};
 pub(crate) use log::{Ack, Failure, Left, Log};
+pub(crate) use python::{Library, Living};
 pub(crate) use unit::MISREAD;
