@@ -16,24 +16,28 @@ impl AddAssign for Count {
     }
 }
 
-/// The sum over the summaries of nextest, or, where there are none, over those of libtest.
+/// The sum over the summaries of nextest, or, where there are none, over those of libtest, or else
+/// over those of pytest.
 ///
-/// A failing test's own output, which nextest repeats, ends with a line of libtest as well.
+/// A failing test's own output, which nextest repeats, ends with a line of libtest as well; and who
+/// compares what pytest found with what was expected has the last word in libtest's.
 pub(crate) fn count(output: &str) -> Count {
     let mut nextest = None::<Count>;
-    let mut libtest = Count::default();
+    let mut libtest = None::<Count>;
+    let mut pytest = Count::default();
     for line in output.lines() {
         let of_nextest =
             line.split_once("tests run:").or_else(|| line.split_once("test run:")).map(|it| it.1);
         if let Some(tail) = of_nextest.filter(|_| line.trim_start().starts_with("Summary [")) {
             *nextest.get_or_insert_default() += fields(tail, ',');
         } else if let Some((_, tail)) = line.split_once("test result:") {
-            libtest += fields(tail.split_once('.').map_or(tail, |(_, counts)| counts), ';');
+            let counts = tail.split_once('.').map_or(tail, |(_, counts)| counts);
+            *libtest.get_or_insert_default() += fields(counts, ';');
         } else if let Some(counts) = of_pytest(line) {
-            libtest += fields(counts, ',');
+            pytest += fields(counts, ',');
         }
     }
-    nextest.unwrap_or(libtest)
+    nextest.or(libtest).unwrap_or(pytest)
 }
 
 /// The counts of pytest's last line, `1 failed, 12 passed in 3.45s`.
@@ -83,6 +87,8 @@ mod tests {
         let output = "....\n3 failed, 12 passed, 1 skipped in 322.97s (0:05:22)\n";
         assert_eq!(count(output), Count { passed: 12, failed: 3 });
         assert_eq!(count("== 2 passed in 0.10s =="), Count { passed: 2, failed: 0 });
+        let judged = format!("{output}test result: ok. 12 passed; 0 failed; 0 ignored\n");
+        assert_eq!(count(&judged), Count { passed: 12, failed: 0 });
         assert_eq!(count("it took 3 tries in 2 days"), Count::default());
     }
 

@@ -38,6 +38,11 @@ impl Connection {
         }
     }
 
+    /// Whether a transaction is open in which nothing has failed.
+    pub(crate) fn is_in_transaction(&self) -> bool {
+        self.transaction_status() == IN_TRANSACTION
+    }
+
     /// A variable that the server reports.
     pub(crate) fn parameter_status(&self, py: Python<'_>, name: &str) -> Option<Vec<u8>> {
         self.read(py, |line| {

@@ -37,7 +37,7 @@ pub(super) enum Begin {
     Never,
 }
 
-/// `execute()`, and one row of `executemany()`.
+/// `execute()`, and a row of `executemany()` that waits for its answer.
 pub(super) fn execute(
     slf: &Bound<'_, Cursor>,
     query: &Bound<'_, PyAny>,
@@ -50,7 +50,7 @@ pub(super) fn execute(
     let text = text_of(slf, &connection, query)?;
     this.forget_results();
     this.set_query(None);
-    let mut sql = merged(slf, &connection, text, vars)?;
+    let mut sql = merged(slf, &connection, &text, vars)?;
     if let Some(declared) = this.declare(&sql) {
         sql = declared;
     }
@@ -212,22 +212,6 @@ pub(super) fn call<'py>(
         (None, Some(parameters)) => parameters.clone(),
         _ => py.None().into_bound(py),
     })
-}
-
-/// `executemany()`: each row by itself, in its order, until one fails.
-pub(super) fn execute_many(
-    slf: &Bound<'_, Cursor>,
-    query: &Bound<'_, PyAny>,
-    vars_list: &Bound<'_, PyAny>,
-) -> PyResult<()> {
-    let mut total: i64 = 0;
-    for vars in vars_list.try_iter()? {
-        execute(slf, query, Some(&vars?), Rows::Counted)?;
-        let rowcount = slf.get().state.locked().rowcount;
-        total = if rowcount < 0 || total < 0 { -1 } else { total + rowcount };
-    }
-    slf.get().state.locked().rowcount = total;
-    Ok(())
 }
 
 /// A statement that copies to or from a file.

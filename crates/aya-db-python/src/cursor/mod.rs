@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  object -> executing -> connection   statements
+//!         -> many                      one statement for many rows
 //!         -> fetching  -> cast         their rows
 //!         -> named                     cursors of the server
 //!         -> copying                   COPY
@@ -10,6 +11,7 @@
 mod copying;
 mod executing;
 mod fetching;
+mod many;
 mod named;
 mod object;
 mod state;

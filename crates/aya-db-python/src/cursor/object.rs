@@ -9,7 +9,8 @@ use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 
-use super::executing::{Rows, call, copy, execute, execute_many, stream, take};
+use super::executing::{Rows, call, copy, execute, stream, take};
+use super::many::execute_many;
 use super::state::{Name, Objects, State};
 use super::statement::{merged, text_of};
 use super::{fetching, named};
@@ -284,7 +285,7 @@ impl Cursor {
         let py = slf.py();
         let connection = slf.get().connection(py)?;
         let text = text_of(slf, &connection, query)?;
-        let sql = merged(slf, &connection, text, vars)?;
+        let sql = merged(slf, &connection, &text, vars)?;
         Ok(PyBytes::new(py, &sql))
     }
 

@@ -59,11 +59,13 @@ fn plain(
 pub(super) fn merged(
     slf: &Bound<'_, Cursor>,
     connection: &Bound<'_, Connection>,
-    text: Vec<u8>,
+    text: &[u8],
     vars: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Vec<u8>> {
-    let Some(vars) = vars.filter(|vars| !vars.is_none()) else { return Ok(text) };
+    let Some(vars) = vars.filter(|vars| !vars.is_none()) else {
+        return Ok(text.to_vec());
+    };
     let dialect = connection.get().dialect();
-    crate::adapt::merge(&text, Some(vars), connection, &dialect)
+    crate::adapt::merge(text, Some(vars), connection, &dialect)
         .map_err(|error| error::on_cursor(slf.py(), error, slf.as_any()))
 }
