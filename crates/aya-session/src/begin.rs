@@ -6,7 +6,7 @@ use aya_db_core::conninfo::Replay;
 use aya_db_core::continuity::{Record, Refusal, Resolution};
 use aya_db_core::failure::{Cause, InTransaction};
 use aya_db_core::server_sql::{HAS_LEDGER, LIFE, MARK, NOTE};
-use aya_db_core::session::may_change_session;
+use aya_db_core::session::{may_change_session, stays_in_session};
 use aya_pgwire::{TransactionStatus, Wait};
 
 use crate::error::SurvivorError;
@@ -15,6 +15,7 @@ use crate::flight::{Flight, Next, Step};
 use crate::kind::{Kind, begins_for_sure, begins_read_only, copies, is_read};
 use crate::literal::with_literals;
 use crate::round::{Role, lost_before};
+use crate::state::Changed;
 use crate::survivor::{Standing, Survivor};
 use crate::transaction::{Did, Open, Opening, Token, Way, life_of};
 
@@ -164,7 +165,11 @@ impl Survivor {
         }
         if may_change_session(&step.view) {
             self.state.name_settings(&step.view);
-            self.changed = Some(step.view.clone());
+            // In a transaction others may have set something before it.
+            let alone =
+                matches!(step.kind, Kind::Alone(_) | Kind::Wrapped) && self.changed.is_none();
+            let repeats = alone && step.sql.is_ascii() && stays_in_session(&step.view);
+            self.changed = Some(Changed { sql: step.view.clone(), repeats });
         }
     }
 

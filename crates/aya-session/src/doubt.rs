@@ -13,10 +13,10 @@ use crate::failure::{Failure, Halt};
 use crate::flight::{Flight, Next, Stage, done};
 use crate::kind::Kind;
 use crate::round::Heard;
-use crate::search::Bounded;
 use crate::sleep::sleep;
 use crate::survivor::{Standing, Survivor};
 use crate::transaction::Did;
+use crate::waits::Bounded;
 
 impl Survivor {
     /// Asks whoever leads what became of the commit, and goes on accordingly: it is committed; it was

@@ -194,10 +194,9 @@ impl Survivor {
     /// asked for ahead of the next query.
     fn settle_down(&mut self, wait: &mut dyn Wait) {
         if matches!(self.standing, Standing::Idle) && self.changed.is_some() {
-            if self.link.is_none() {
-                self.lose_changed();
-            } else if let Err(Halt::Failed(_)) = self.refresh(wait) {
-                self.lose_changed();
+            let lost = self.link.is_none() || matches!(self.refresh(wait), Err(Halt::Failed(_)));
+            if lost {
+                self.repeat_changed();
             }
         }
     }

@@ -80,6 +80,7 @@ mod token;
 mod transaction;
 mod view;
 mod vigil;
+mod waits;
 mod watch;
 
 pub use self::error::{Broken, Loss, NoServer, SurvivorError};

@@ -1,16 +1,14 @@
 //! Looks for a server that is what is wanted.
 
-use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
-use aya_db_core::NodeId;
 use aya_db_core::conninfo::{HostSpec, LoadBalanceHosts};
 use aya_db_core::failure::{Cause, ConnectStage, Facts, Phase, Sent};
 use aya_db_core::observation::ServerAnswer;
 use aya_db_core::route::{Intent, SessionFacts, accepts, is_settled};
 use aya_db_core::server_sql::PROBE;
-use aya_db_core::snapshot::{ClusterSnapshot, Node, SourceState};
-use aya_pgwire::{ConnectEnd, ConnectError, Connecting, Interest, Interrupted, Readiness, Wait};
+use aya_db_core::snapshot::SourceState;
+use aya_pgwire::{ConnectEnd, ConnectError, Connecting, Wait};
 use rand::seq::SliceRandom;
 use tracing::debug;
 
@@ -22,6 +20,7 @@ use crate::options::Survival;
 use crate::picture::answer_of;
 use crate::sleep::sleep;
 use crate::survivor::Survivor;
+use crate::waits::{Asking, Bounded, leads};
 
 impl Survivor {
     /// When a search that begins now ends.
@@ -40,6 +39,7 @@ impl Survivor {
         let mut pauses = pauses(self.policy.backoff);
         let mut last = None;
         let settled_by = Instant::now() + self.patience();
+        let settled_by = deadline.map_or(settled_by, |deadline| deadline.min(settled_by));
         loop {
             if self.is_unsettled(intent) && Instant::now() < settled_by {
                 sleep(SETTLING, wait)?;
@@ -148,8 +148,20 @@ impl Survivor {
         let role = if asks { Intent::Any } else { wanted };
         let connecting = Connecting::to_hosts(self.target.clone(), vec![host.clone()], role);
         let limit = deadline.map(|deadline| deadline.min(Instant::now() + self.patience()));
-        let connection = match connecting.finish(&mut Bounded { wait, until: limit }) {
+        let mut asking = Asking {
+            wait: Bounded { wait, until: limit },
+            node: &node,
+            watch: match &mut self.watch {
+                Some(watch) if wanted.needs_leader() => Some(watch.as_mut()),
+                _ => None,
+            },
+            in_vain: false,
+        };
+        let connection = match connecting.finish(&mut asking) {
             Ok(connection) => connection,
+            Err(error) if asking.in_vain => {
+                return Ok(Err(Failure { facts: error.facts(), text: error.text(), left: None }));
+            }
             Err(error) if error.end() == ConnectEnd::Interrupted => {
                 return Err(Pause::Interrupted.into());
             }
@@ -166,12 +178,13 @@ impl Survivor {
             return Ok(Ok(link));
         }
         let began = Instant::now();
-        let answered = match link.ask(PROBE, &mut self.asides, &mut Bounded { wait, until: limit })
-        {
+        let answered = match link.ask(PROBE, &mut self.asides, &mut asking) {
             Ok(Ok(rows)) => answer_of(&rows, began.elapsed()),
             // It is no server of the usual kind, and may serve all the same.
             Ok(Err(_)) => None,
-            Err(Fault::Pause(Pause::TimedOut)) if limit.is_some_and(|at| at <= Instant::now()) => {
+            Err(Fault::Pause(Pause::TimedOut))
+                if asking.in_vain || limit.is_some_and(|at| at <= Instant::now()) =>
+            {
                 return Ok(Err(refusal(&link, Cause::Silent, "timeout expired")));
             }
             Err(Fault::Pause(pause)) => return Err(pause.into()),
@@ -260,32 +273,6 @@ enum Round {
     Failed(Failure),
     /// There was nobody to ask.
     Nobody,
-}
-
-/// A wait that ends at a time of ours.
-pub(crate) struct Bounded<'a> {
-    pub(crate) wait: &'a mut dyn Wait,
-    pub(crate) until: Option<Instant>,
-}
-
-impl Wait for Bounded<'_> {
-    fn wait(
-        &mut self,
-        socket: BorrowedFd<'_>,
-        interest: Interest,
-        deadline: Option<Instant>,
-    ) -> Result<Readiness, Interrupted> {
-        let until = [deadline, self.until].into_iter().flatten().min();
-        self.wait.wait(socket, interest, until)
-    }
-}
-
-/// Whether a server is the confirmed leader, perhaps under another address.
-fn leads(snapshot: &ClusterSnapshot, node: &NodeId) -> bool {
-    snapshot.leadership.confirmed().is_some_and(|leader| {
-        let same = |one: &Node| snapshot.nodes.get(node).is_some_and(|it| it.is_same_server(one));
-        leader == node || snapshot.nodes.get(leader).is_some_and(same)
-    })
 }
 
 /// Whether it was a deadline of the caller's own that has passed.

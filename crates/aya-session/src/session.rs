@@ -13,7 +13,7 @@ use crate::failure::{Ended, Failure, Fault, Halt, Left};
 use crate::link::Texts;
 use crate::literal::with_literals;
 use crate::options::Survival;
-use crate::state::State;
+use crate::state::{Changed, State};
 use crate::survivor::{Standing, Survivor};
 use crate::transaction::Did;
 
@@ -77,7 +77,7 @@ impl Survivor {
                 let failure = Failure::ahead(Cause::ConnectionLost, self.last_words.clone());
                 return Err(Halt::over(Broken::new(Loss::Connection, &failure)));
             }
-            self.lose_changed();
+            self.repeat_changed();
             let deadline = deadline.unwrap_or_else(|| self.failover_ends());
             let link = self.find(self.wanted(), Some(deadline), wait)?;
             self.take(link);
@@ -127,6 +127,15 @@ impl Survivor {
             self.state.lose_all(why.unwrap_or_default());
             break;
         }
+        if let Some(sql) = self.state.again() {
+            match self.ask(&sql, wait)? {
+                Ok(_) => {
+                    self.changed = Some(Changed { sql, repeats: true });
+                    self.refresh(wait)?;
+                }
+                Err(_) => self.state.lose_again(),
+            }
+        }
         if let Some(link) = &mut self.link {
             link.restored = true;
         }
@@ -166,8 +175,18 @@ impl Survivor {
 
     /// What a statement has set was not asked for, and cannot be any more.
     pub(crate) fn lose_changed(&mut self) {
-        if let Some(sql) = self.changed.take() {
-            self.state.lose(&sql);
+        if let Some(changed) = self.changed.take() {
+            self.state.lose(&changed.sql);
+        }
+    }
+
+    /// What a statement has set was not asked for, and the connection is lost: it runs again on the next
+    /// one, where that comes to the same.
+    pub(crate) fn repeat_changed(&mut self) {
+        match self.changed.take() {
+            Some(Changed { sql, repeats: true }) => self.state.repeat(sql),
+            Some(Changed { sql, repeats: false }) => self.state.lose(&sql),
+            None => {}
         }
     }
 

@@ -27,6 +27,16 @@ pub(crate) struct State {
     prepared: Vec<(String, String)>,
     /// What lives in one server process alone, in words.
     bound: Vec<String>,
+    /// A statement that ran after all of this was asked for, and is to run again.
+    again: Option<Box<str>>,
+}
+
+/// A statement that may have changed the state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Changed {
+    pub(crate) sql: Box<str>,
+    /// Whether it may run again, and leaves then what it has left before.
+    pub(crate) repeats: bool,
 }
 
 impl State {
@@ -74,6 +84,23 @@ impl State {
     /// What a statement has set is not known, since the connection ended right behind it.
     pub(crate) fn lose(&mut self, sql: &str) {
         self.bound.push(format!("what {} has set", excerpt(sql)));
+    }
+
+    /// What a statement has set is not known either, and it is to run again.
+    pub(crate) fn repeat(&mut self, sql: Box<str>) {
+        self.again = Some(sql);
+    }
+
+    /// What is to run again behind what [restores](Self::restoring) the rest.
+    pub(crate) fn again(&self) -> Option<Box<str>> {
+        self.again.clone()
+    }
+
+    /// The server would not run it again.
+    pub(crate) fn lose_again(&mut self) {
+        if let Some(sql) = self.again.take() {
+            self.lose(&sql);
+        }
     }
 
     /// The server would not have it back.

@@ -17,7 +17,7 @@ use crate::flight::Flight;
 use crate::link::Link;
 use crate::options::{Options, Patience, Survival};
 use crate::picture::Picture;
-use crate::state::State;
+use crate::state::{Changed, State};
 use crate::transaction::Open;
 use crate::watch::Watch;
 
@@ -56,7 +56,7 @@ pub struct Survivor {
     /// What the next read on a standby must see.
     pub(crate) goal: Option<CausalToken>,
     /// A statement that may have changed what the session holds, about which the server was not asked yet.
-    pub(crate) changed: Option<Box<str>>,
+    pub(crate) changed: Option<Changed>,
 }
 
 /// How the session stands to transactions.

@@ -41,13 +41,26 @@ fn live_what_is_set_stays_set_in_any_encoding() {
 
 #[test]
 fn live_a_setting_whose_answer_is_lost_is_set_again() {
-    let server = Servers::one();
+    let mut server = Servers::one();
     let mut client = Client::open(&format!("{} commit_resolution=lsn", server.these.conninfo()));
     for cut in [|_| Snip::Answer(0), Snip::Drop, |_| Snip::Drop(0)] {
         server.these.proxy().snip(Some(once_at("set work_mem", cut)));
         client.run(&["set work_mem = '7MB'"]);
         assert_eq!(client.value("show work_mem"), "7MB");
         client.run(&["reset work_mem"]);
+    }
+    // The setting is answered, and the question what it has changed is not.
+    for cut in [|_| Snip::Answer(0), Snip::Drop, |_| Snip::Drop(0)] {
+        client.run(&["set lock_timeout = '66s'"]);
+        server.these.proxy().snip(Some(once_at("as state (kind", cut)));
+        client.run(&["set work_mem = '8MB'"]);
+        assert_eq!(client.value("show work_mem"), "8MB");
+        assert_eq!(client.value("show lock_timeout"), "66s");
+        server.these.proxy().snip(Some(once_at("as state (kind", cut)));
+        client.run(&["set work_mem to default"]);
+        assert_eq!(client.value("show work_mem"), "4MB");
+        server.restart();
+        assert_eq!(client.value("show lock_timeout"), "66s");
     }
     server.these.proxy().snip(Some(once_at("create temp", |_| Snip::Answer(0))));
     client.run(&["create temp table scratch (id int)"]);
