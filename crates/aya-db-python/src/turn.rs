@@ -10,8 +10,16 @@ use crate::lock::Locked as _;
 /// Lets one thread at a time have its turn; within its own, a thread may take another.
 #[derive(Debug, Default)]
 pub(crate) struct Turns {
-    holder: Mutex<Option<(ThreadId, usize)>>,
+    queue: Mutex<Queue>,
     freed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    /// Whose turn it is, and how many he has taken.
+    holder: Option<(ThreadId, usize)>,
+    /// How many wait: nobody is woken where nobody does, which takes a call of the system.
+    waiting: usize,
 }
 
 /// A turn, until it is dropped.
@@ -24,19 +32,21 @@ impl Turns {
         let me = thread::current().id();
         if !self.try_take(me) {
             py.detach(|| {
-                let mut holder = self.holder.locked();
-                while holder.is_some() {
-                    holder = self.freed.wait(holder).unwrap_or_else(|it| it.into_inner());
+                let mut queue = self.queue.locked();
+                queue.waiting += 1;
+                while queue.holder.is_some() {
+                    queue = self.freed.wait(queue).unwrap_or_else(|it| it.into_inner());
                 }
-                *holder = Some((me, 1));
+                queue.waiting -= 1;
+                queue.holder = Some((me, 1));
             });
         }
         Turn(self)
     }
 
     fn try_take(&self, me: ThreadId) -> bool {
-        let mut holder = self.holder.locked();
-        match &mut *holder {
+        let holder = &mut self.queue.locked().holder;
+        match holder {
             None => *holder = Some((me, 1)),
             Some((thread, depth)) if *thread == me => *depth += 1,
             Some(_) => return false,
@@ -47,12 +57,14 @@ impl Turns {
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        let mut holder = self.0.holder.locked();
-        match &mut *holder {
+        let mut queue = self.0.queue.locked();
+        match &mut queue.holder {
             Some((_, depth)) if *depth > 1 => *depth -= 1,
             _ => {
-                *holder = None;
-                self.0.freed.notify_one();
+                queue.holder = None;
+                if queue.waiting > 0 {
+                    self.0.freed.notify_one();
+                }
             }
         }
     }

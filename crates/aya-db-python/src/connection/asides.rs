@@ -11,8 +11,7 @@ use crate::lock::Locked as _;
 pub(super) fn publish(slf: &Bound<'_, Connection>) {
     let py = slf.py();
     let this = slf.get();
-    let (aside, session) = py.detach(|| {
-        let mut line = this.wire.lock();
+    let (aside, session) = this.with_line(py, |line| {
         let aside = std::mem::take(&mut line.aside);
         let session = line.link.connection().filter(|_| aside.changed).map(|connection| {
             let session = connection.session();

@@ -23,7 +23,20 @@ const UNKNOWN: i32 = 4;
 impl Connection {
     /// Reads something off the session, which a query on another thread may be using.
     pub(crate) fn read<T: Send>(&self, py: Python<'_>, read: impl FnOnce(&Line) -> T + Send) -> T {
-        py.detach(|| read(&self.wire.lock()))
+        self.with_line(py, |line| read(line))
+    }
+
+    /// Does something with the session that does not wait. Python's lock is let go of only if another
+    /// thread has the session: to take it again may take longer than the work.
+    pub(crate) fn with_line<T: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&mut Line) -> T + Send,
+    ) -> T {
+        match self.wire.try_lock() {
+            Some(mut line) => work(&mut line),
+            None => py.detach(|| work(&mut self.wire.lock())),
+        }
     }
 
     /// What the server last said of the transaction.

@@ -71,7 +71,7 @@ fn postgresql(blueprint: &Blueprint, place: &Place<'_>) -> Value {
         ("shared_buffers", "32MB"),
         ("dynamic_shared_memory_type", "mmap"),
         ("max_wal_size", "256MB"),
-        ("max_connections", "200"),
+        ("max_connections", "300"),
         ("wal_keep_size", "64MB"),
         ("log_line_prefix", "%m [%p] "),
     ]
