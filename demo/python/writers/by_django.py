@@ -23,7 +23,7 @@ def maker(order: Order) -> Callable[[int, Task], OrmWriter]:
     return lambda number, task: OrmWriter(entry, number, task)
 
 
-def _database(parameters: dict[str, str]) -> dict[str, Any]:
+def _database(parameters: dict[str, Any]) -> dict[str, Any]:
     """Return the settings of a database on several hosts."""
     options = dict(parameters)
     names = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD"}
@@ -36,7 +36,7 @@ def _model() -> Any:
     """Return the model of a row of the ledger, which can be made once Django is set up."""
     from django.db import models
 
-    class Entry(models.Model):
+    class Entry(models.Model):  # type: ignore[misc]
         # The table has no key that is unique; Django wants one.
         id = models.BigIntegerField(primary_key=True)
         agent = models.IntegerField()

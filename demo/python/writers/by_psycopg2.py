@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-import psycopg2
+import psycopg2  # type: ignore[import-untyped]
 
 from writers.statements import autocommit, steps
 
@@ -25,7 +25,7 @@ def maker(order: Order) -> Callable[[int, Task], Psycopg2Writer]:
 class Psycopg2Writer:
     """One agent's connection, and how it makes another."""
 
-    def __init__(self, parameters: dict[str, str], number: int, task: Task) -> None:
+    def __init__(self, parameters: dict[str, Any], number: int, task: Task) -> None:
         self._parameters = parameters
         self._number = number
         self._task = task

@@ -22,7 +22,7 @@ def maker(order: Order) -> Callable[[int, Task], AyaWriter]:
 class AyaWriter:
     """One agent's connection."""
 
-    def __init__(self, parameters: dict[str, str], number: int, task: Task) -> None:
+    def __init__(self, parameters: dict[str, Any], number: int, task: Task) -> None:
         self._parameters = parameters
         self._number = number
         self._task = task

@@ -22,7 +22,7 @@ def maker(order: Order) -> Callable[[int, Task], OrmWriter]:
     return lambda number, task: OrmWriter(engine, number, task)
 
 
-def _url(parameters: dict[str, str]) -> URL:
+def _url(parameters: dict[str, Any]) -> URL:
     """Return the URL of a database on several hosts."""
     more = dict(parameters)
     hosts = zip(more.pop("host").split(","), more.pop("port").split(","))

@@ -18,7 +18,7 @@ class Order(TypedDict):
     """What is asked of a process."""
 
     library: str
-    parameters: dict[str, str]
+    parameters: dict[str, Any]
     pause_s: float
     agents: list[Agent]
 

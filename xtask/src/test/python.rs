@@ -89,10 +89,15 @@ fn lint(root: &Path, tools: &Environment) -> Vec<Command> {
     // The installed package, not the sources beside it, which lack the compiled module.
     let mut stubs = command("python", &["-P"]);
     stubs.args(stubtest);
+    let mut demo = Command::new(tools.program("python"));
+    demo.current_dir(root.join("demo/python")).env("MYPYPATH", ".");
+    demo.args(["-P", "-m", "mypy", "--config-file", "../../python/pyproject.toml", "."]);
+    let all = [".", "../benches/python", "../demo/python"];
     vec![
-        command("ruff", &["format", "--check", "."]),
-        command("ruff", &["check", "."]),
+        command("ruff", &[&["format", "--check"], &all[..]].concat()),
+        command("ruff", &[&["check"], &all[..]].concat()),
         command("python", &["-m", "mypy"]),
+        demo,
         stubs,
     ]
 }
