@@ -46,7 +46,12 @@ pub(super) fn document(blueprint: &Blueprint, place: &Place<'_>) -> Value {
                 "retry_timeout": blueprint.timings.retry_timeout,
                 "maximum_lag_on_failover": 1_048_576,
                 "synchronous_mode": blueprint.replication == Replication::Synchronous,
-                "postgresql": { "use_pg_rewind": true, "use_slots": true },
+                "postgresql": {
+                    "use_pg_rewind": true,
+                    "use_slots": true,
+                    // Patroni takes it from here alone.
+                    "parameters": { "max_connections": 300 },
+                },
             },
             "initdb": ["no-sync", { "encoding": "UTF8" }, { "locale": "C" }, { "wal-segsize": "4" }],
         },
@@ -67,11 +72,9 @@ fn etcd(place: &Place<'_>) -> Value {
 fn postgresql(blueprint: &Blueprint, place: &Place<'_>) -> Value {
     let mut parameters: Map<String, Value> = [
         ("fsync", "off"),
-        ("wal_log_hints", "on"),
         ("shared_buffers", "32MB"),
         ("dynamic_shared_memory_type", "mmap"),
         ("max_wal_size", "256MB"),
-        ("max_connections", "300"),
         ("wal_keep_size", "64MB"),
         ("log_line_prefix", "%m [%p] "),
     ]
