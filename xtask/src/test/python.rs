@@ -92,7 +92,7 @@ fn lint(root: &Path, tools: &Environment) -> Vec<Command> {
     let mut demo = Command::new(tools.program("python"));
     demo.current_dir(root.join("demo/python")).env("MYPYPATH", ".");
     demo.args(["-P", "-m", "mypy", "--config-file", "../../python/pyproject.toml", "."]);
-    let all = [".", "../benches/python", "../demo/python"];
+    let all = [".", "../benches/python", "../demo/python", "../crates/aya-ha-core/tests"];
     vec![
         command("ruff", &[&["format", "--check"], &all[..]].concat()),
         command("ruff", &[&["check"], &all[..]].concat()),

@@ -1,0 +1,10 @@
+//! Every decision that the HA daemon `aya-ha` takes, as plain functions.
+//!
+//! Nothing here opens a file or a socket, reads a clock or rolls dice: contents, times and answers
+//! arrive as values, and what is decided leaves as one, with its reasons.
+//!
+//! ```text
+//!  yaml    texts as PyYAML reads them, so that a configuration of Patroni means here what it means there
+//! ```
+
+pub mod yaml;
