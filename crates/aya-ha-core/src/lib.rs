@@ -5,6 +5,8 @@
 //!
 //! ```text
 //!  yaml    texts as PyYAML reads them, so that a configuration of Patroni means here what it means there
+//!  sync    who must confirm a commit and who must vote, changed so that the two always share a server
 //! ```
 
+pub mod sync;
 pub mod yaml;
