@@ -106,7 +106,7 @@ mod session;
 mod transport;
 
 pub use self::answer::{
-    Answer, Cells, Column, CommandTag, CopyData, CopyShape, Field, Format, Row, Rows,
+    Answer, Arriving, Cells, Column, CommandTag, CopyData, CopyShape, Field, Format, Row, Rows,
     ServerMessage, Table,
 };
 #[cfg(unix)]

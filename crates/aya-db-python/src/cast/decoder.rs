@@ -77,6 +77,11 @@ impl Decoder {
         !matches!(self, Self::Array(_) | Self::Function(_) | Self::Binary)
     }
 
+    /// Whether it takes nothing but the bytes of a value and the encoding, and runs nothing of the user's.
+    pub(super) const fn is_plain(&self) -> bool {
+        matches!(self, Self::Integer | Self::Float | Self::Text | Self::Boolean)
+    }
+
     pub(super) fn clone_ref(&self, py: Python<'_>) -> Self {
         match self {
             Self::Integer => Self::Integer,

@@ -34,6 +34,27 @@ impl Plan {
         Ok(Self { decoders, is_atomic })
     }
 
+    /// Whether rows may be made at any time, since nothing of the user's takes part in it.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.decoders.iter().all(Decoder::is_plain)
+    }
+
+    /// Makes the rows up to this number, behind those that are made.
+    pub(crate) fn extend(
+        &self,
+        cursor: &Bound<'_, Cursor>,
+        rows: &Rows,
+        to: usize,
+        made: &mut Vec<Option<Py<PyTuple>>>,
+    ) -> PyResult<()> {
+        let scene = Scene::of(cursor)?;
+        while made.len() < to {
+            let Some(row) = rows.get(made.len()) else { break };
+            made.push(Some(self.build(&scene, row)?.unbind()));
+        }
+        Ok(())
+    }
+
     /// One value.
     pub(crate) fn value<'py>(
         &self,
@@ -54,13 +75,13 @@ impl Plan {
         self.build(&Scene::of(cursor)?, row)
     }
 
-    /// `count` rows from the one of the number `from`.
+    /// `count` rows from the one of the number `from`, of which some may be made already.
     pub(crate) fn rows<'py>(
         &self,
         cursor: &Bound<'py, Cursor>,
         rows: &Rows,
-        from: usize,
-        count: usize,
+        (from, count): (usize, usize),
+        made: Vec<Option<Py<PyTuple>>>,
     ) -> PyResult<Bound<'py, PyList>> {
         let scene = Scene::of(cursor)?;
         let length = ffi::Py_ssize_t::try_from(count)?;
@@ -70,9 +91,15 @@ impl Plan {
             Bound::from_owned_ptr_or_err(scene.py, ffi::PyList_New(length))?
                 .cast_into_unchecked::<PyList>()
         };
+        let mut made = made.into_iter();
         for place in 0..count {
-            let Some(row) = rows.get(from + place) else { break };
-            let row = self.build(&scene, row)?;
+            let row = match made.next().flatten() {
+                Some(row) => row.into_bound(scene.py),
+                None => {
+                    let Some(row) = rows.get(from + place) else { break };
+                    self.build(&scene, row)?
+                }
+            };
             // SAFETY: as above; the place is within the length, and empty.
             unsafe {
                 ffi::PyList_SET_ITEM(list.as_ptr(), place as ffi::Py_ssize_t, row.into_ptr());

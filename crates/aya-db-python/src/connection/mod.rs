@@ -26,7 +26,9 @@ pub(crate) use self::checks::Check;
 pub(crate) use self::factory::connect;
 pub(crate) use self::green::{get_wait_callback, set_wait_callback};
 pub(crate) use self::object::{Connection, add_exceptions};
-pub(crate) use self::running::{blocking, command, exchange, failed, refused, settle};
+pub(crate) use self::running::{
+    blocking, command, exchange, exchange_early, failed, refused, settle,
+};
 pub(crate) use self::session::{bytes_of as name_bytes, text as name_text};
 pub(crate) use self::state::{Closed, Executing};
 pub(crate) use self::transaction::begin_if_needed;

@@ -10,6 +10,7 @@ use pyo3::types::PyList;
 use super::object::Connection;
 use super::state::{Closed, Executing};
 use super::{asides, green};
+use crate::cursor::Early;
 use crate::encoding::Encoding;
 use crate::error;
 use crate::lock::Locked as _;
@@ -29,6 +30,23 @@ pub(crate) fn exchange(slf: &Bound<'_, Connection>, queries: &[&[u8]]) -> PyResu
         Some(callback) if !survives => exchange_green(slf, queries, callback.bind(slf.py())),
         _ => blocking(slf, |line, wait| line.run(queries, wait)),
     };
+    settle(slf);
+    result
+}
+
+/// As [`exchange`], for one query whose rows are made while more of them come, where that can be.
+///
+/// # Errors
+/// As of [`exchange`].
+pub(crate) fn exchange_early(
+    slf: &Bound<'_, Connection>,
+    sql: &[u8],
+    early: &mut Early,
+) -> PyResult<Vec<Outcome>> {
+    if green::is_set() || slf.get().survives(slf.py()) {
+        return exchange(slf, &[sql]);
+    }
+    let result = blocking(slf, |line, wait| line.run(&[sql], &mut early.during(wait)));
     settle(slf);
     result
 }

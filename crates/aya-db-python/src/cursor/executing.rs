@@ -1,12 +1,13 @@
 //! Runs statements, and takes what they come to.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use aya_pgwire::Answer;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple, PyWeakrefReference};
 
 use super::copying;
+use super::early::Early;
 use super::object::Cursor;
 use super::state::Fetched;
 use super::statement::{merged, text_of};
@@ -69,11 +70,18 @@ pub(super) fn run(slf: &Bound<'_, Cursor>, sql: &[u8], rows: Rows, begin: Begin)
     if begin == Begin::IfDue {
         connection::begin_if_needed(&connection)?;
     }
-    let outcome = connection::exchange(&connection, &[sql])?.into_iter().next();
-    let Some(outcome) = outcome else {
-        return Err(error::operational(slf.py(), "unknown error"));
-    };
-    take(slf, outcome, Some(sql), rows)
+    if rows != Rows::Wanted {
+        let outcome = connection::exchange(&connection, &[sql])?.into_iter().next();
+        return take(slf, only(slf, outcome)?, Some(sql), rows);
+    }
+    let mut early = Early::new(slf)?;
+    let outcome = connection::exchange_early(&connection, sql, &mut early)?.into_iter().next();
+    take(slf, only(slf, outcome)?, Some(sql), rows)?;
+    early.hand_over(slf.py())
+}
+
+fn only(slf: &Bound<'_, Cursor>, outcome: Option<Outcome>) -> PyResult<Outcome> {
+    outcome.ok_or_else(|| error::operational(slf.py(), "unknown error"))
 }
 
 /// Begins a statement whose end is polled for.
@@ -125,7 +133,7 @@ pub(super) fn take(
             let former = this.set_description(Some(description.unbind()));
             let mut state = this.state.locked();
             state.rowcount = count;
-            state.rows = Some(Arc::new(Fetched { table, plan }));
+            state.rows = Some(Arc::new(Fetched { table, plan, early: Mutex::default() }));
             drop(state);
             drop(former);
             Ok(())

@@ -28,6 +28,12 @@ pub(super) fn one<'py>(slf: &Bound<'py, Cursor>) -> PyResult<Option<Bound<'py, P
         let at = slf.get().state.locked().row;
         (at, slf.get().row_factory_of(slf.py()))
     };
+    if factory.is_none()
+        && let Some(row) = fetched.take_early(at, 1).pop().flatten()
+    {
+        slf.get().state.locked().row = at + 1;
+        return Ok(Some(row.into_bound(slf.py()).into_any()));
+    }
     let Some(row) = fetched.table.rows.get(at) else { return Ok(None) };
     let built = build(slf, &fetched, row, factory.as_ref());
     // A row that cannot be read is behind all the same.
@@ -48,7 +54,8 @@ pub(super) fn many<'py>(slf: &Bound<'py, Cursor>, size: i64) -> PyResult<Bound<'
     }
     let list = match this.row_factory_of(py) {
         None => {
-            let made = fetched.plan.rows(slf, &fetched.table.rows, at, count);
+            let early = fetched.take_early(at, count);
+            let made = fetched.plan.rows(slf, &fetched.table.rows, (at, count), early);
             this.state.locked().row = at + count;
             made?
         }

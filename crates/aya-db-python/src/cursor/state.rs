@@ -1,12 +1,13 @@
 //! What a cursor knows of itself.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use aya_pgwire::Table;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString, PyTuple};
 
 use crate::cast::Plan;
+use crate::lock::Locked as _;
 
 /// What a cursor knows of itself, behind a lock that is held for a moment.
 #[derive(Debug)]
@@ -51,6 +52,21 @@ pub(super) struct Name {
 pub(super) struct Fetched {
     pub(super) table: Table,
     pub(super) plan: Plan,
+    /// Rows that were made already, from the first one on, each until it is fetched.
+    pub(super) early: Mutex<Vec<Option<Py<PyTuple>>>>,
+}
+
+impl Fetched {
+    /// Takes the rows of these numbers that were made already.
+    pub(super) fn take_early(&self, from: usize, count: usize) -> Vec<Option<Py<PyTuple>>> {
+        let mut early = self.early.locked();
+        if from == 0 && count >= early.len() {
+            return std::mem::take(&mut *early);
+        }
+        let end = from.saturating_add(count).min(early.len());
+        let range = early.get_mut(from..end).unwrap_or_default();
+        range.iter_mut().map(Option::take).collect()
+    }
 }
 
 impl Default for State {

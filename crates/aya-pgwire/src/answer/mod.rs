@@ -11,7 +11,7 @@ mod tag;
 
 pub use self::column::{Column, Format};
 pub use self::copy::{CopyData, CopyShape};
-pub use self::reply::{Answer, Table};
+pub use self::reply::{Answer, Arriving, Table};
 pub use self::rows::{Cells, Row, Rows};
 pub use self::server_message::{Field, ServerMessage};
 pub use self::tag::CommandTag;

@@ -26,6 +26,17 @@ pub enum Answer {
     CopyBoth(CopyShape),
 }
 
+/// A table whose rows are coming.
+#[derive(Debug, Clone, Copy)]
+pub struct Arriving<'a> {
+    /// The how manieth of its session it is, counted from 1.
+    pub number: u64,
+    /// Its columns.
+    pub columns: &'a [Column],
+    /// The rows that have come.
+    pub rows: &'a Rows,
+}
+
 /// A table, whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {

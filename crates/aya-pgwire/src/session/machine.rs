@@ -11,7 +11,9 @@ use super::negotiate::negotiate;
 use super::notification::Notification;
 use super::parameters::{Parameter, Parameters};
 use super::startup::{ProtocolVersion, Startup};
-use crate::answer::{Answer, Column, CommandTag, CopyData, CopyShape, Rows, ServerMessage, Table};
+use crate::answer::{
+    Answer, Arriving, Column, CommandTag, CopyData, CopyShape, Rows, ServerMessage, Table,
+};
 use crate::codec::{Frame, Incoming, Outgoing, Reader, Unfinished};
 use crate::protocol_error::{ProtocolError, UsageError};
 
@@ -27,6 +29,8 @@ pub struct Session {
     copied: bool,
     /// The table whose rows are coming.
     table: Option<(Box<[Column]>, Rows)>,
+    /// How many tables have begun to come.
+    tables: u64,
     pending: usize,
     status: TransactionStatus,
     parameters: Parameters,
@@ -54,6 +58,7 @@ impl Session {
             copying: Copying::No,
             copied: false,
             table: None,
+            tables: 0,
             pending: 1,
             status: TransactionStatus::Idle,
             parameters: Parameters::default(),
@@ -213,6 +218,17 @@ impl Session {
         Ok(None)
     }
 
+    /// The table whose rows are coming, as far as they have come.
+    pub(crate) fn arriving(&self) -> Option<Arriving<'_>> {
+        let (columns, rows) = self.table.as_ref()?;
+        Some(Arriving { number: self.tables, columns, rows })
+    }
+
+    /// How many tables have begun to come in this session.
+    pub const fn tables(&self) -> u64 {
+        self.tables
+    }
+
     fn take(&mut self, frame: &Frame) -> Result<Option<Event>, SessionError> {
         let body = self.incoming.body(frame);
         let event = match frame.tag {
@@ -275,6 +291,7 @@ impl Session {
             b'T' if self.table.is_none() => {
                 let columns = Column::read_all(body)?;
                 let rows = Rows::new(columns.len());
+                self.tables += 1;
                 self.table = Some((columns, rows));
                 return Ok(None);
             }

@@ -93,6 +93,9 @@ impl Connection {
     }
 
     fn wait_for(&mut self, interest: Interest, wait: &mut dyn Wait) -> Result<(), ConnectionError> {
+        if let Some(arriving) = self.session.arriving() {
+            wait.idle(arriving);
+        }
         match wait.wait(self.stream.fd(), interest, None)? {
             Readiness::Ready => {
                 (self.may_read, self.reads) = (true, 0);

@@ -3,6 +3,8 @@
 use std::os::fd::BorrowedFd;
 use std::time::Instant;
 
+use crate::answer::Arriving;
+
 /// What a connection waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Interest {
@@ -34,6 +36,12 @@ pub struct Interrupted;
 /// [`Poller`](super::Poller) does so with `poll(2)`. A caller who has a lock to let go of
 /// meanwhile, or an event loop to turn, brings its own.
 pub trait Wait {
+    /// What may be done before a wait, while the rows of an answer are still coming. Whatever takes
+    /// long here keeps the server waiting, once the system's buffers are full.
+    fn idle(&mut self, arriving: Arriving<'_>) {
+        let _ = arriving;
+    }
+
     /// Waits until `socket` is ready for `interest`, or `deadline` has passed.
     ///
     /// # Errors
