@@ -4,9 +4,11 @@
 //! arrive as values, and what is decided leaves as one, with its reasons.
 //!
 //! ```text
+//!  lease   until when the leader may lead, whatever the clocks do
 //!  yaml    texts as PyYAML reads them, so that a configuration of Patroni means here what it means there
 //!  sync    who must confirm a commit and who must vote, changed so that the two always share a server
 //! ```
 
+pub mod lease;
 pub mod sync;
 pub mod yaml;

@@ -23,8 +23,8 @@ fn is_allowed(package: &Package, on: &str, kind: Kind) -> bool {
         return kind == Kind::Dev;
     }
     match package.name.as_str() {
-        "aya-db-core" | "aya-ha-core" => false,
-        "aya-dcs" | "aya-tls" | "xtask" => on == "aya-db-core",
+        "aya-db-core" => false,
+        "aya-dcs" | "aya-ha-core" | "aya-tls" | "xtask" => on == "aya-db-core",
         "aya-pgwire" => matches!(on, "aya-tls" | "aya-db-core"),
         "aya-session" => matches!(on, "aya-pgwire" | "aya-db-core"),
         "aya-db" => matches!(on, "aya-dcs" | "aya-tls" | "aya-db-core"),
