@@ -28,6 +28,7 @@ fn is_allowed(package: &Package, on: &str, kind: Kind) -> bool {
         "aya-pgwire" => matches!(on, "aya-tls" | "aya-db-core"),
         "aya-session" => matches!(on, "aya-pgwire" | "aya-db-core"),
         "aya-db" => matches!(on, "aya-dcs" | "aya-tls" | "aya-db-core"),
+        "aya-ha" => matches!(on, "aya-ha-core" | "aya-dcs" | "aya-tls" | "aya-db-core"),
         "aya-testkit" => on != "aya-db-python",
         _ => true,
     }
