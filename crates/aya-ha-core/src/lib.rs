@@ -4,11 +4,18 @@
 //! arrive as values, and what is decided leaves as one, with its reasons.
 //!
 //! ```text
+//!  cluster what the store's keys say
+//!  view    everything that a node knows at one moment
+//!  plan    what it does next: a table of rules over the view
 //!  lease   until when the leader may lead, whatever the clocks do
 //!  yaml    texts as PyYAML reads them, so that a configuration of Patroni means here what it means there
 //!  sync    who must confirm a commit and who must vote, changed so that the two always share a server
 //! ```
 
+pub mod cluster;
 pub mod lease;
+pub mod plan;
 pub mod sync;
+pub mod time;
+pub mod view;
 pub mod yaml;

@@ -36,8 +36,7 @@ fn what_overlaps_is_met_by_every_vote() {
                 continue;
             }
             for commit in subsets().into_iter().filter(|it| it.len() == state.standbys.number) {
-                let confirmed =
-                    state.standbys.number > 0 && commit.is_subset(&state.standbys.names);
+                let confirmed = commit.is_subset(&state.standbys.names);
                 assert!(!confirmed || !candidate.is_disjoint(&commit), "{state:?}");
             }
         }
@@ -52,6 +51,16 @@ fn a_standby_that_is_gone_is_waited_for_no_longer_at_once() {
     assert_eq!(first, Some(Step::Standbys(Standbys { names: names(&["b"]), number: 1 })));
     let second = step(&now.after(first.unwrap()), &wanted);
     assert_eq!(second, Some(Step::Voters(Voters { names: names(&["b"]), quorum: 0 })));
+}
+
+#[test]
+fn nobody_may_take_over_before_commits_are_confirmed_by_none() {
+    let now = Sync::wanted(&names(&["b"]), 1);
+    let wanted = Sync::wanted(&Names::new(), 1);
+    let first = step(&now, &wanted);
+    assert_eq!(first, Some(Step::Voters(Voters::default())));
+    let second = step(&now.after(first.unwrap()), &wanted);
+    assert_eq!(second, Some(Step::Standbys(Standbys::default())));
 }
 
 /// Every state in which the two overlap.

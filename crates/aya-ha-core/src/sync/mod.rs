@@ -18,11 +18,16 @@
 //! any such two sets share a server, and the candidate has the commit. [`step`] leads from any state in
 //! which that holds to the wanted one, and it holds after each step (`tests/sync` tries all small ones).
 
+mod setting;
 mod step;
 
 use std::collections::BTreeSet;
 
 pub use self::step::step;
+
+/// A name that no server has. Where commits are to wait although nobody is there, they wait for it; Patroni's
+/// nodes know it.
+pub const PLACEHOLDER: &str = "__patroni_strict_sync_replica_placeholder__";
 
 /// Names of servers.
 pub type Names = BTreeSet<String>;
@@ -68,15 +73,20 @@ pub enum Step {
 }
 
 impl Sync {
-    /// Whether every vote meets every commit. Where nobody has to confirm, there is nothing to meet.
+    /// Whether every vote meets every commit. Where nobody has to confirm, the leader alone has the
+    /// commits, and no vote may succeed.
     pub fn overlaps(&self) -> bool {
         let all = self.voters.names.union(&self.standbys.names).count();
-        self.standbys.number == 0 || all <= self.voters.quorum + self.standbys.number
+        all <= self.voters.quorum + self.standbys.number
     }
 
     /// What is wanted while these `active` standbys are there, and `number` of them are to confirm.
+    /// Where that is nobody, nobody votes either: only the leader may lead again.
     pub fn wanted(active: &Names, number: usize) -> Self {
         let number = number.min(active.len());
+        if number == 0 {
+            return Self::default();
+        }
         Self {
             standbys: Standbys { names: active.clone(), number },
             voters: Voters { names: active.clone(), quorum: active.len() - number },
