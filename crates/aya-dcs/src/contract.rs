@@ -1,20 +1,24 @@
-//! What every [`Store`] promises. Each implementation brings a [`Rig`] and runs [`check`].
+//! What every [`Store`] and every [`Writer`] promises. Each implementation brings a [`Rig`] and runs [`check`].
 
 use std::future::Future;
 use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::{Entry, Event, Revision, Store, StoreError, Watch};
+use crate::{
+    Compare, Entry, Event, Outcome, Renewal, Revision, Store, StoreError, Txn, Watch, Writer,
+};
 
 /// A store, and the hand that writes into it.
 pub(crate) trait Rig {
-    type Store: Store;
+    type Store: Writer;
 
     fn store(&self) -> &Self::Store;
     fn put(&self, key: &str, value: &[u8]) -> impl Future<Output = Revision>;
     fn delete(&self, key: &str) -> impl Future<Output = Revision>;
     fn compact(&self, revision: Revision) -> impl Future<Output = ()>;
+    /// Lets this much time pass for leases.
+    fn pass(&self, time: Duration) -> impl Future<Output = ()>;
 }
 
 /// Every promise, in turn, each under its own prefix.
@@ -27,6 +31,9 @@ pub(crate) async fn check(rig: &impl Rig) {
     two_watches_tell_the_same(rig).await;
     a_dropped_wait_loses_nothing(rig).await;
     a_watch_from_compacted_changes_is_refused(rig).await;
+    of_two_who_want_a_key_one_gets_it(rig).await;
+    a_refused_transaction_writes_nothing(rig).await;
+    keys_vanish_with_their_lease_and_not_before(rig).await;
 }
 
 async fn an_empty_prefix_is_an_empty_range(rig: &impl Rig) {
@@ -122,8 +129,80 @@ async fn a_watch_from_compacted_changes_is_refused(rig: &impl Rig) {
     assert_eq!(collect(&mut watch, 1).await.0, [put("/contract/compact/a", b"4", after)]);
 }
 
+async fn of_two_who_want_a_key_one_gets_it(rig: &impl Rig) {
+    let key = "/contract/race/leader";
+    let claim = |name: &str| {
+        let txn = Txn::new().when(Compare::Absent(key.to_owned())).put(key, name.as_bytes(), None);
+        rig.store().commit(txn)
+    };
+    let (one, two) = tokio::join!(claim("one"), claim("two"));
+    let (one, two) = (one.unwrap(), two.unwrap());
+    let winner = match (one, two) {
+        (Outcome::Done(_), Outcome::Refused(_)) => "one",
+        (Outcome::Refused(_), Outcome::Done(_)) => "two",
+        both => panic!("{both:?}"),
+    };
+    let range = rig.store().range("/contract/race/").await.unwrap();
+    assert_eq!(range.entries[0].value, winner.as_bytes());
+    let release =
+        Txn::new().when(Compare::ValueIs(key.to_owned(), winner.as_bytes().to_vec())).delete(key);
+    assert!(matches!(rig.store().commit(release).await, Ok(Outcome::Done(_))));
+    assert_eq!(rig.store().range("/contract/race/").await.unwrap().entries, []);
+}
+
+async fn a_refused_transaction_writes_nothing(rig: &impl Rig) {
+    let (held, free) = ("/contract/txn/held", "/contract/txn/free");
+    let written = rig.put(held, b"1").await;
+    for compare in [
+        Compare::Absent(held.to_owned()),
+        Compare::ModifiedAt(held.to_owned(), Revision(written.0 - 1)),
+        Compare::ValueIs(held.to_owned(), b"2".to_vec()),
+        Compare::ValueIs(free.to_owned(), Vec::new()),
+    ] {
+        let holds = Compare::ModifiedAt(held.to_owned(), written);
+        let txn = Txn::new().when(holds).when(compare.clone()).put(free, b"", None).delete(held);
+        let outcome = rig.store().commit(txn).await.unwrap();
+        assert!(matches!(outcome, Outcome::Refused(_)), "{compare:?}");
+    }
+    let range = rig.store().range("/contract/txn/").await.unwrap();
+    assert_eq!(range.entries.len(), 1);
+    let txn = Txn::new()
+        .when(Compare::ModifiedAt(held.to_owned(), written))
+        .when(Compare::Absent(free.to_owned()))
+        .put(held, b"2", None)
+        .put(free, b"3", None);
+    let Ok(Outcome::Done(at)) = rig.store().commit(txn).await else { panic!("refused") };
+    let range = rig.store().range("/contract/txn/").await.unwrap();
+    assert!(range.entries.len() == 2 && range.entries.iter().all(|entry| entry.modified == at));
+}
+
+async fn keys_vanish_with_their_lease_and_not_before(rig: &impl Rig) {
+    let (leased, kept) = ("/contract/lease/leased", "/contract/lease/kept");
+    let lease = rig.store().grant(Duration::from_secs(2)).await.unwrap();
+    let txn = Txn::new().put(leased, b"1", Some(lease)).put(kept, b"2", None);
+    let Ok(Outcome::Done(at)) = rig.store().commit(txn).await else { panic!("refused") };
+    let entries = rig.store().range("/contract/lease/").await.unwrap().entries;
+    let leases: Vec<_> = entries.iter().map(|entry| entry.lease).collect();
+    assert_eq!(leases, [None, Some(lease)]);
+    for _ in 0..3 {
+        rig.pass(Duration::from_millis(1_200)).await;
+        assert_eq!(rig.store().renew(lease).await, Ok(Renewal::Held));
+    }
+    let mut watch = rig.store().watch("/contract/lease/", at).await.unwrap();
+    rig.pass(Duration::from_secs(3)).await;
+    let (events, _) = collect(&mut watch, 1).await;
+    assert!(matches!(&events[0], Event::Deleted { key, .. } if key == leased), "{events:?}");
+    assert_eq!(rig.store().renew(lease).await, Ok(Renewal::Gone));
+    assert_eq!(rig.store().range("/contract/lease/").await.unwrap().entries.len(), 1);
+    let lease = rig.store().grant(Duration::from_secs(60)).await.unwrap();
+    rig.store().commit(Txn::new().put(leased, b"1", Some(lease))).await.unwrap();
+    rig.store().revoke(lease).await.unwrap();
+    rig.store().revoke(lease).await.unwrap();
+    assert_eq!(rig.store().range("/contract/lease/").await.unwrap().entries.len(), 1);
+}
+
 fn put(key: &str, value: &[u8], modified: Revision) -> Event {
-    Event::Put(Entry { key: key.to_owned(), value: value.to_vec(), modified })
+    Event::Put(Entry { key: key.to_owned(), value: value.to_vec(), modified, lease: None })
 }
 
 async fn collect(watch: &mut impl Watch, count: usize) -> (Vec<Event>, Revision) {

@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::{Batch, Entry, Event, Range, Revision, Store, StoreError, Watch};
+use crate::{
+    Batch, Compare, Entry, Event, LeaseId, Outcome, Range, Renewal, Revision, Store, StoreError,
+    Txn, Watch, Write, Writer,
+};
 
 /// A store in memory. Clones share their content.
 #[derive(Debug, Clone)]
@@ -25,19 +29,31 @@ impl MemoryStore {
     pub fn put(&self, key: &str, value: &[u8]) -> Revision {
         self.change(|content| {
             let modified = content.advance();
-            let entry = Entry { key: key.to_owned(), value: value.to_vec(), modified };
-            content.entries.insert(key.to_owned(), entry.clone());
-            content.log.push((modified, Event::Put(entry)));
+            content.put(key, value, None, modified);
             modified
         })
+    }
+
+    /// Lets time pass, by which leases end that nobody renews.
+    pub fn pass(&self, time: Duration) {
+        self.change(|content| {
+            content.now += time;
+            let now = content.now;
+            let ended = content.leases.iter().filter(|(_, lease)| lease.ends <= now);
+            let ended: Vec<_> = ended.map(|(lease, _)| *lease).collect();
+            for lease in ended {
+                content.leases.remove(&lease);
+                content.delete_leased(lease);
+            }
+        });
     }
 
     /// Deletes `key` and gives the revision afterwards; deleting nothing changes nothing.
     pub fn delete(&self, key: &str) -> Revision {
         self.change(|content| {
-            if content.entries.remove(key).is_some() {
+            if content.entries.contains_key(key) {
                 let at = content.advance();
-                content.log.push((at, Event::Deleted { key: key.to_owned(), at }));
+                content.delete(key, at);
             }
             content.revision
         })
@@ -102,6 +118,54 @@ impl Store for MemoryStore {
     }
 }
 
+impl Writer for MemoryStore {
+    async fn grant(&self, ttl: Duration) -> Result<LeaseId, StoreError> {
+        self.shared.lock().healthy()?;
+        Ok(self.change(|content| {
+            content.granted += 1;
+            let lease = LeaseId(content.granted);
+            content.leases.insert(lease, MemoryLease { ttl, ends: content.now + ttl });
+            lease
+        }))
+    }
+
+    async fn renew(&self, lease: LeaseId) -> Result<Renewal, StoreError> {
+        self.shared.lock().healthy()?;
+        Ok(self.change(|content| {
+            let now = content.now;
+            let Some(lease) = content.leases.get_mut(&lease) else { return Renewal::Gone };
+            lease.ends = now + lease.ttl;
+            Renewal::Held
+        }))
+    }
+
+    async fn revoke(&self, lease: LeaseId) -> Result<(), StoreError> {
+        self.shared.lock().healthy()?;
+        self.change(|content| {
+            content.leases.remove(&lease);
+            content.delete_leased(lease);
+        });
+        Ok(())
+    }
+
+    async fn commit(&self, txn: Txn) -> Result<Outcome, StoreError> {
+        self.shared.lock().healthy()?;
+        Ok(self.change(|content| {
+            if !txn.when.iter().all(|compare| content.holds(compare)) {
+                return Outcome::Refused(content.revision);
+            }
+            let at = content.advance();
+            for write in &txn.then {
+                match write {
+                    Write::Put { key, value, lease } => content.put(key, value, *lease, at),
+                    Write::Delete(key) => content.delete(key, at),
+                }
+            }
+            Outcome::Done(at)
+        }))
+    }
+}
+
 /// A watch on a [`MemoryStore`].
 #[derive(Debug)]
 pub struct MemoryWatch {
@@ -159,10 +223,57 @@ struct Content {
     compacted: Revision,
     entries: BTreeMap<String, Entry>,
     log: Vec<(Revision, Event)>,
+    /// How much time has passed.
+    now: Duration,
+    leases: BTreeMap<LeaseId, MemoryLease>,
+    /// How many leases there have been.
+    granted: i64,
     fault: Option<StoreError>,
 }
 
+#[derive(Debug)]
+struct MemoryLease {
+    ttl: Duration,
+    ends: Duration,
+}
+
 impl Content {
+    fn put(&mut self, key: &str, value: &[u8], lease: Option<LeaseId>, modified: Revision) {
+        let (key, value) = (key.to_owned(), value.to_vec());
+        let entry = Entry { key: key.clone(), value, modified, lease };
+        self.entries.insert(key, entry.clone());
+        self.log.push((modified, Event::Put(entry)));
+    }
+
+    fn delete(&mut self, key: &str, at: Revision) {
+        if self.entries.remove(key).is_some() {
+            self.log.push((at, Event::Deleted { key: key.to_owned(), at }));
+        }
+    }
+
+    fn delete_leased(&mut self, lease: LeaseId) {
+        let hanging = self.entries.values().filter(|entry| entry.lease == Some(lease));
+        let keys: Vec<_> = hanging.map(|entry| entry.key.clone()).collect();
+        if !keys.is_empty() {
+            let at = self.advance();
+            for key in keys {
+                self.delete(&key, at);
+            }
+        }
+    }
+
+    fn holds(&self, compare: &Compare) -> bool {
+        match compare {
+            Compare::Absent(key) => !self.entries.contains_key(key),
+            Compare::ModifiedAt(key, at) => {
+                self.entries.get(key).is_some_and(|entry| entry.modified == *at)
+            }
+            Compare::ValueIs(key, value) => {
+                self.entries.get(key).is_some_and(|entry| entry.value == *value)
+            }
+        }
+    }
+
     fn advance(&mut self) -> Revision {
         self.revision.0 += 1;
         self.revision
@@ -195,6 +306,10 @@ mod tests {
 
         async fn compact(&self, revision: Revision) {
             Self::compact(self, revision);
+        }
+
+        async fn pass(&self, time: Duration) {
+            Self::pass(self, time);
         }
     }
 

@@ -1,6 +1,8 @@
 use std::fmt;
 use std::future::Future;
 
+use crate::LeaseId;
+
 /// A store of keys that can be read as of one revision and watched from there on.
 pub trait Store: Send + Sync {
     /// The watch that [`Store::watch`] opens.
@@ -60,6 +62,8 @@ pub struct Entry {
     pub value: Vec<u8>,
     /// The revision which wrote it.
     pub modified: Revision,
+    /// The lease that it hangs on.
+    pub lease: Option<LeaseId>,
 }
 
 /// The entries under a prefix as of one revision.

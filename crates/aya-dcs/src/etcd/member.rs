@@ -1,15 +1,17 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use etcd_client::{
-    Channel, Client, ConnectOptions, GetOptions, SortOrder, SortTarget, WatchOptions, WatchStream,
+    Channel, Client, ConnectOptions, GetOptions, ResponseHeader, SortOrder, SortTarget,
+    WatchOptions, WatchStream,
 };
 use tokio::time::timeout;
 use tonic::transport::Endpoint;
 
 use super::error::{chain, classify, is_auth_disabled};
 use super::settings::Credentials;
-use crate::{Entry, Range, Revision, StoreError};
+use crate::{Entry, LeaseId, Range, Revision, StoreError};
 
 /// A channel to one member, authenticated.
 #[derive(Clone)]
@@ -19,6 +21,8 @@ pub(super) struct Member {
     /// The same channel without a user: a member without a quorum cannot authenticate anybody,
     /// and can still say that it has no leader.
     anonymous: Arc<Client>,
+    /// The newest term that any member spoke of.
+    newest_term: Arc<AtomicU64>,
 }
 
 impl Member {
@@ -27,6 +31,7 @@ impl Member {
         url: &str,
         endpoint: &Endpoint,
         credentials: Option<&Credentials>,
+        newest_term: Arc<AtomicU64>,
     ) -> Result<Self, StoreError> {
         let channel = timeout(READ_DEADLINE, endpoint.connect())
             .await
@@ -35,7 +40,8 @@ impl Member {
         let options = || ConnectOptions::new().with_require_leader(true);
         let anonymous =
             log_in(channel.clone(), options()).await.map_err(|error| classify(url, &error))?;
-        let mut member = Self { url: url.into(), client: Arc::clone(&anonymous), anonymous };
+        let mut member =
+            Self { url: url.into(), client: Arc::clone(&anonymous), anonymous, newest_term };
         let Some(Credentials { user, password }) = credentials else { return Ok(member) };
         let options = options().with_user(user, password).with_auto_token_refresh(true);
         match timeout(READ_DEADLINE, log_in(channel, options)).await {
@@ -49,6 +55,25 @@ impl Member {
 
     pub(super) fn url(&self) -> &str {
         &self.url
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Refuses a member that speaks of an older term than another did: it has been cut off, and what it
+    /// says may be out of date.
+    pub(super) fn is_fresh(&self, header: Option<&ResponseHeader>) -> Result<(), StoreError> {
+        let term = header.map_or(0, ResponseHeader::raft_term);
+        let newest = self.newest_term.fetch_max(term, Ordering::Relaxed);
+        if term == 0 || term >= newest {
+            return Ok(());
+        }
+        Err(unavailable(&self.url, &format!("is of term {term}, and the store of {newest}")))
+    }
+
+    pub(super) fn silent(&self, task: &str) -> StoreError {
+        unavailable(&self.url, &format!("did not {task} in time"))
     }
 
     /// Everything under `prefix`, by a linearizable read.
@@ -103,7 +128,7 @@ impl Member {
     ) -> Result<etcd_client::GetResponse, StoreError> {
         let mut client = self.client.kv_client();
         match timeout(READ_DEADLINE, client.get(prefix, Some(options))).await {
-            Ok(Ok(response)) => Ok(response),
+            Ok(Ok(response)) => self.is_fresh(response.header()).map(|()| response),
             Ok(Err(error)) => Err(classify(&self.url, &error)),
             Err(_) => Err(self.explain_silence("answer a linearizable read").await),
         }
@@ -134,8 +159,9 @@ async fn log_in(
 
 pub(super) fn entry(kv: etcd_client::KeyValue) -> Option<Entry> {
     let modified = revision(kv.mod_revision());
+    let lease = Some(LeaseId(kv.lease())).filter(|LeaseId(lease)| *lease != 0);
     let (key, value) = kv.into_key_value();
-    Some(Entry { key: String::from_utf8(key).ok()?, value, modified })
+    Some(Entry { key: String::from_utf8(key).ok()?, value, modified, lease })
 }
 
 pub(super) fn revision(number: i64) -> Revision {

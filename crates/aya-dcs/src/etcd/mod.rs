@@ -19,6 +19,7 @@ mod member;
 mod settings;
 mod store;
 mod watch;
+mod write;
 
 pub use self::settings::{Credentials, EtcdSettings, EtcdTls};
 pub use self::store::EtcdStore;

@@ -1,3 +1,4 @@
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ pub struct EtcdStore {
     members: Vec<(String, Endpoint)>,
     credentials: Option<Credentials>,
     current: Arc<Current>,
+    /// The newest term of the members' leader that any of them spoke of.
+    newest_term: Arc<AtomicU64>,
 }
 
 impl EtcdStore {
@@ -25,11 +28,16 @@ impl EtcdStore {
         let members = settings.dialable()?;
         let first = first % members.len();
         let current = Arc::new(Current(Mutex::new(Chosen { index: first, member: None })));
-        Ok(Self { members, credentials: settings.credentials.clone(), current })
+        Ok(Self {
+            members,
+            credentials: settings.credentials.clone(),
+            current,
+            newest_term: Arc::default(),
+        })
     }
 
     /// A member that answers: the current one, or the winner of a race.
-    async fn member(&self, prefix: &str) -> Result<Member, StoreError> {
+    pub(super) async fn member(&self, prefix: &str) -> Result<Member, StoreError> {
         match self.current.member() {
             Some(member) => Ok(member),
             None => Ok(self.race(prefix).await?.0),
@@ -40,8 +48,7 @@ impl EtcdStore {
     /// answers. The one that failed last is asked last.
     async fn race(&self, prefix: &str) -> Result<(Member, Range), StoreError> {
         let count = self.members.len();
-        let first = self.current.first_to_ask();
-        let mut waiting = (0..count).map(|offset| (first + offset) % count);
+        let mut waiting = self.order().into_iter();
         let mut attempts = FuturesUnordered::new();
         let mut failures = Vec::new();
         loop {
@@ -67,10 +74,33 @@ impl EtcdStore {
         index: usize,
         prefix: &str,
     ) -> Result<(usize, Member, Range), StoreError> {
-        let (url, endpoint) = &self.members[index];
-        let member = Member::open(url, endpoint, self.credentials.as_ref()).await?;
+        let member = self.open(index).await?;
         let range = member.range(prefix).await?;
         Ok((index, member, range))
+    }
+
+    pub(super) async fn open(&self, index: usize) -> Result<Member, StoreError> {
+        let (url, endpoint) = &self.members[index];
+        let newest = Arc::clone(&self.newest_term);
+        Member::open(url, endpoint, self.credentials.as_ref(), newest).await
+    }
+
+    /// The members, by their places, in the order in which they are asked while none is in use.
+    pub(super) fn order(&self) -> Vec<usize> {
+        let (count, first) = (self.members.len(), self.current.first_to_ask());
+        (0..count).map(|offset| (first + offset) % count).collect()
+    }
+
+    pub(super) fn in_use(&self) -> Option<Member> {
+        self.current.member()
+    }
+
+    pub(super) fn discard(&self, url: &str) {
+        self.current.discard(url);
+    }
+
+    pub(super) fn use_member(&self, index: usize, member: Member) {
+        self.current.set(index, self.members.len(), member);
     }
 }
 

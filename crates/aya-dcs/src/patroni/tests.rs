@@ -13,7 +13,12 @@ fn scope() -> Scope {
 }
 
 fn entry(key: &str, value: &str) -> Entry {
-    Entry { key: scope().key(key), value: value.as_bytes().to_vec(), modified: Revision(7) }
+    Entry {
+        key: scope().key(key),
+        value: value.as_bytes().to_vec(),
+        modified: Revision(7),
+        lease: None,
+    }
 }
 
 fn decode(keys: &[(&str, &str)]) -> Decoded {

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use self::cluster::Etcd;
 use super::*;
 use crate::contract::{self, Rig};
-use crate::{Event, Range, Revision, Store, StoreError, Watch};
+use crate::{Event, Range, Renewal, Revision, Store, StoreError, Txn, Watch, Writer};
 
 struct EtcdRig {
     store: EtcdStore,
@@ -37,6 +37,11 @@ impl Rig for EtcdRig {
     async fn compact(&self, revision: Revision) {
         let revision = i64::try_from(revision.0).unwrap();
         self.hand.kv_client().compact(revision, None).await.unwrap();
+    }
+
+    /// Leases end by etcd's own clock, so here time has to pass in truth.
+    async fn pass(&self, time: Duration) {
+        tokio::time::sleep(time).await;
     }
 }
 
@@ -101,6 +106,33 @@ async fn live_a_killed_or_frozen_member_is_left_for_another_within_two_seconds()
             }
             _ => etcd.signal(0, "-CONT"),
         }
+    }
+}
+
+/// A lease of two seconds outlives every fault only if the others are asked in time.
+#[tokio::test(flavor = "multi_thread")]
+async fn live_a_lease_is_kept_while_members_die_or_freeze() {
+    let mut etcd = Etcd::start(3, &[]).await;
+    let store = EtcdStore::new(&settings(&etcd), 0).unwrap();
+    let lease = store.grant(Duration::from_secs(5)).await.unwrap();
+    store.commit(Txn::new().put("/k/leader", b"1", Some(lease))).await.unwrap();
+    for (member, fault) in [(0, "-STOP"), (0, "-CONT"), (1, "-STOP"), (1, "-CONT"), (2, "-KILL")] {
+        if fault == "-KILL" {
+            etcd.kill(member);
+        } else {
+            etcd.signal(member, fault);
+        }
+        let renewed = async {
+            // A member that led takes a while to be replaced, and nothing is renewed meanwhile.
+            loop {
+                match store.renew(lease).await {
+                    Ok(renewal) => return renewal,
+                    Err(_) => tokio::task::yield_now().await,
+                }
+            }
+        };
+        let renewal = timeout(Duration::from_secs(10), renewed).await.expect("a renewal in time");
+        assert_eq!(renewal, Renewal::Held, "{fault} {member}");
     }
 }
 
