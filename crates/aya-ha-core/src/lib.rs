@@ -4,6 +4,7 @@
 //! arrive as values, and what is decided leaves as one, with its reasons.
 //!
 //! ```text
+//!  config  what a node and its cluster are told
 //!  cluster what the store's keys say
 //!  view    everything that a node knows at one moment
 //!  plan    what it does next: a table of rules over the view
@@ -13,6 +14,7 @@
 //! ```
 
 pub mod cluster;
+pub mod config;
 pub mod lease;
 pub mod plan;
 pub mod sync;
