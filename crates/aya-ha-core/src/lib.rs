@@ -8,6 +8,7 @@
 //!  cluster what the store's keys say
 //!  view    everything that a node knows at one moment
 //!  plan    what it does next: a table of rules over the view
+//!  postgres what its files and programs say
 //!  lease   until when the leader may lead, whatever the clocks do
 //!  yaml    texts as PyYAML reads them, so that a configuration of Patroni means here what it means there
 //!  sync    who must confirm a commit and who must vote, changed so that the two always share a server
@@ -17,6 +18,7 @@ pub mod cluster;
 pub mod config;
 pub mod lease;
 pub mod plan;
+pub mod postgres;
 pub mod sync;
 pub mod time;
 pub mod view;
