@@ -1,8 +1,9 @@
-use aya_db_core::{Lsn, Timeline};
+use aya_db_core::{Lsn, NodeId, Timeline};
 use serde_json::Value;
 
 use super::Tags;
 use super::decode::lsn;
+use crate::config::Address;
 
 /// One node as it announces itself.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -44,6 +45,15 @@ impl Member {
     /// Whether it runs and gets the leader's log as it is written.
     pub fn is_streaming(&self) -> bool {
         self.is_running() && self.replication_state.as_deref() == Some("streaming")
+    }
+
+    /// Where its PostgreSQL answers.
+    pub fn node(&self) -> Option<NodeId> {
+        let (_, rest) = self.conn_url.as_ref()?.split_once("://")?;
+        let authority = rest.split(['/', '?', '#']).next()?;
+        let address = authority.rsplit_once('@').map_or(authority, |(_, address)| address);
+        let Address { host, port } = Address::parse(address, 5432)?;
+        Some(NodeId::new(&host, port))
     }
 
     /// From its entry.

@@ -8,4 +8,4 @@ mod text;
 pub use self::control::{ControlData, State};
 pub use self::history::history;
 pub use self::pidfile::PidFile;
-pub use self::text::{conf_value, conninfo, pgpass_line};
+pub use self::text::{conf_value, conninfo, pgpass_field};

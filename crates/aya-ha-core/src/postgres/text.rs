@@ -13,10 +13,9 @@ pub fn conninfo(parts: &[(&str, &str)]) -> String {
     parts.iter().map(part).collect::<Vec<_>>().join(" ")
 }
 
-/// A line of a password file (<https://www.postgresql.org/docs/18/libpq-pgpass.html>).
-pub fn pgpass_line(host: &str, port: u16, user: &str, password: &str) -> String {
-    let escaped = |text: &str| text.replace('\\', "\\\\").replace(':', "\\:");
-    format!("{}:{port}:*:{}:{}", escaped(host), escaped(user), escaped(password))
+/// A field of a password file (<https://www.postgresql.org/docs/18/libpq-pgpass.html>).
+pub fn pgpass_field(text: &str) -> String {
+    text.replace('\\', "\\\\").replace(':', "\\:")
 }
 
 #[cfg(test)]
@@ -27,6 +26,6 @@ mod tests {
     fn every_character_has_its_escape() {
         assert_eq!(conf_value(r"it's \ all"), r"'it''s \\ all'");
         assert_eq!(conninfo(&[("a", r"x'y\z"), ("b", "")]), r"a='x\'y\\z' b=''");
-        assert_eq!(pgpass_line("::1", 5432, r"a\b", "p:w$$"), r"\:\:1:5432:*:a\\b:p\:w$$");
+        assert_eq!(pgpass_field(r"p:w$$\"), r"p\:w$$\\");
     }
 }
