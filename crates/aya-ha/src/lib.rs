@@ -2,4 +2,6 @@
 //!
 //! Everything is decided in `aya-ha-core`; this crate looks, acts and answers.
 
+pub mod agent;
+mod clock;
 pub mod postgres;

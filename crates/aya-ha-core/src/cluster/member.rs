@@ -24,6 +24,10 @@ pub struct Member {
     pub timeline: Option<Timeline>,
     /// How far its log goes.
     pub lsn: Option<Lsn>,
+    /// How far a standby's log is received.
+    pub received: Option<Lsn>,
+    /// How far it is replayed.
+    pub replayed: Option<Lsn>,
     /// `streaming` or `in archive recovery`.
     pub replication_state: Option<String>,
     /// What it wants heeded.
@@ -79,6 +83,8 @@ impl Member {
             version: text("version"),
             timeline: timeline.and_then(|number| u32::try_from(number).ok()).map(Timeline),
             lsn: fields.get("xlog_location").and_then(lsn),
+            received: fields.get("receive_lsn").and_then(lsn),
+            replayed: fields.get("replay_lsn").and_then(lsn),
             replication_state: text("replication_state"),
             tags: tags.cloned().map(Tags::new).unwrap_or_default(),
             awaits_checkpoint: fields.get("checkpoint_after_promote") == Some(&Value::Bool(false)),

@@ -48,8 +48,8 @@ pub(super) fn successor(view: &View) -> Option<&Member> {
 
 /// Whether this member can lead: it runs, may, and has every commit that must not be lost. Where commits
 /// wait for standbys these are the ones in `sync`; else those that are not far behind.
-pub(super) fn can_succeed(view: &View, member: &Member) -> bool {
-    if member.name == view.me.name || !member.is_running() || member.tags.no_failover() {
+pub fn can_succeed(view: &View, member: &Member) -> bool {
+    if view.cluster.is_led_by(&member.name) || !member.is_running() || member.tags.no_failover() {
         return false;
     }
     match view.settings.synchronous {

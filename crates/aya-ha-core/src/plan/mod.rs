@@ -15,6 +15,7 @@ mod rejoin;
 mod requests;
 mod rules;
 
+pub use self::handover::can_succeed;
 pub use self::race::{Judgement, judge};
 pub use self::rejoin::{Own, Source, Way, way_back};
 pub use self::rules::{RULES, Rule, decide};

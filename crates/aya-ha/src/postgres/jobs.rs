@@ -5,7 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::time::Duration;
 
-use aya_db_core::NodeId;
+use aya_db_core::{Lsn, NodeId, Timeline};
 use aya_ha_core::config::{Login, Secret, parameters};
 use aya_ha_core::plan::{Own, Stop, Way, way_back};
 use aya_ha_core::postgres::State;
@@ -102,7 +102,8 @@ impl Server {
         if way_back(own, &source) == Way::Start {
             return self.start_standby(Some((name, leader))).await;
         }
-        let rewinds = self.config.postgresql.use_pg_rewind.unwrap_or_else(|| self.dynamic().use_pg_rewind);
+        let rewinds =
+            self.config.postgresql.use_pg_rewind.unwrap_or_else(|| self.dynamic().use_pg_rewind);
         let rewound = if rewinds { self.rewind(&leader).await } else { Err(no_rewind()) };
         match rewound {
             Ok(()) => self.start_standby(Some((name, leader))).await,
@@ -121,6 +122,14 @@ impl Server {
                 self.copy(name, leader).await
             }
         }
+    }
+
+    /// Whether this log, on this timeline, goes on beyond what the leader has of it. Where the leader cannot
+    /// be asked it counts as not.
+    pub async fn is_beyond(&self, (timeline, end): (Timeline, Lsn), leader: &NodeId) -> bool {
+        let own = Own { timeline, end, open_ended: false };
+        let source = source(&self.config, leader).await;
+        source.is_ok_and(|source| way_back(own, &source) == Way::Rewind)
     }
 
     /// Removes the data and copies it anew.

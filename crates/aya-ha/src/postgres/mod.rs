@@ -11,5 +11,4 @@ mod session;
 mod source;
 
 pub use self::postmaster::Postmaster;
-pub use self::probe::Probe;
 pub use self::server::{Server, ServerError};

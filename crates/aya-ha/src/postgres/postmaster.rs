@@ -5,6 +5,7 @@ use aya_ha_core::postgres::PidFile;
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use tokio::net::unix::pipe::Receiver;
 
 /// A running postmaster, whoever started it: it outlives the daemon, and the next daemon finds it again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,16 +74,18 @@ fn bury(processes: &[i32]) {
     }
 }
 
+/// A descriptor of the process, which becomes readable when it dies. Like the end of a pipe, which is why it
+/// can be waited for as one.
 #[cfg(target_os = "linux")]
-fn watch(pid: i32) -> Option<tokio::io::unix::AsyncFd<rustix::fd::OwnedFd>> {
+fn watch(pid: i32) -> Option<Receiver> {
     let pid = rustix::process::Pid::from_raw(pid)?;
     let process = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::NONBLOCK).ok()?;
-    tokio::io::unix::AsyncFd::register_with_interest(process, tokio::io::Interest::READABLE).ok()
+    Receiver::from_owned_fd_unchecked(process).ok()
 }
 
 /// Elsewhere its absence is seen by asking.
 #[cfg(not(target_os = "linux"))]
-fn watch(_pid: i32) -> Option<tokio::io::unix::AsyncFd<rustix::fd::OwnedFd>> {
+fn watch(_pid: i32) -> Option<Receiver> {
     None
 }
 

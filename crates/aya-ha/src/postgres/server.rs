@@ -5,15 +5,16 @@ use std::time::Duration;
 use aya_db_core::NodeId;
 use aya_ha_core::cluster::Switch;
 use aya_ha_core::config::{Config, Dynamic};
-use aya_ha_core::postgres::{ControlData, history};
+use aya_ha_core::postgres::{ControlData, Probe, history};
 use aya_ha_core::sync::Standbys;
 use aya_ha_core::view::Data;
 use nix::sys::signal::Signal;
 use tokio_postgres::Client;
 
 use super::files::{self, Setting};
+use super::probe::probe;
 use super::programs::Programs;
-use super::{Postmaster, Probe, data, session};
+use super::{Postmaster, data, session};
 
 /// The server on this node.
 pub struct Server {
@@ -129,7 +130,7 @@ impl Server {
     /// If it does not answer within this time.
     pub async fn probe(&self, patience: Duration) -> Result<Probe, ServerError> {
         let client = self.session(patience).await?;
-        let probe = Probe::take(&client, patience).await;
+        let probe = probe(&client, patience).await;
         if probe.is_err() {
             *self.session.lock().await = None;
         }
