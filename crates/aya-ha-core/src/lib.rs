@@ -10,6 +10,7 @@
 //!  plan    what it does next: a table of rules over the view
 //!  postgres what its files and programs say
 //!  rest    what is answered to people and load balancers
+//!  quorum  what the store survives
 //!  lease   until when the leader may lead, whatever the clocks do
 //!  yaml    texts as PyYAML reads them, so that a configuration of Patroni means here what it means there
 //!  sync    who must confirm a commit and who must vote, changed so that the two always share a server
@@ -20,6 +21,7 @@ pub mod config;
 pub mod lease;
 pub mod plan;
 pub mod postgres;
+pub mod quorum;
 pub mod rest;
 pub mod sync;
 pub mod time;
