@@ -3,5 +3,7 @@
 //! Everything is decided in `aya-ha-core`; this crate looks, acts and answers.
 
 pub mod agent;
+pub mod api;
 mod clock;
+pub mod files;
 pub mod postgres;

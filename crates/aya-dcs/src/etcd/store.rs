@@ -48,7 +48,7 @@ impl EtcdStore {
     /// answers. The one that failed last is asked last.
     async fn race(&self, prefix: &str) -> Result<(Member, Range), StoreError> {
         let count = self.members.len();
-        let mut waiting = self.order().into_iter();
+        let mut waiting = self.others(None).into_iter();
         let mut attempts = FuturesUnordered::new();
         let mut failures = Vec::new();
         loop {
@@ -85,10 +85,11 @@ impl EtcdStore {
         Member::open(url, endpoint, self.credentials.as_ref(), newest).await
     }
 
-    /// The members, by their places, in the order in which they are asked while none is in use.
-    pub(super) fn order(&self) -> Vec<usize> {
+    /// The members but this one, by their places, in the order in which they are asked.
+    pub(super) fn others(&self, than: Option<&Member>) -> Vec<usize> {
         let (count, first) = (self.members.len(), self.current.first_to_ask());
-        (0..count).map(|offset| (first + offset) % count).collect()
+        let places = (0..count).map(|offset| (first + offset) % count);
+        places.filter(|index| than.is_none_or(|it| it.url() != self.members[*index].0)).collect()
     }
 
     pub(super) fn in_use(&self) -> Option<Member> {

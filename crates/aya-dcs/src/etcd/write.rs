@@ -14,7 +14,8 @@ use crate::{Compare, LeaseId, Outcome, Renewal, Revision, StoreError, Txn, Write
 
 impl Writer for EtcdStore {
     async fn grant(&self, ttl: Duration) -> Result<LeaseId, StoreError> {
-        let seconds = i64::try_from(ttl.as_secs()).unwrap_or(i64::MAX);
+        let seconds = ttl.as_secs() + u64::from(ttl.subsec_nanos() > 0);
+        let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
         // A member that is slow and not dead may grant a second one, which ends unused.
         self.first_answer(|member| async move { member.grant(seconds).await }).await
     }
@@ -28,7 +29,7 @@ impl Writer for EtcdStore {
     }
 
     async fn commit(&self, txn: Txn) -> Result<Outcome, StoreError> {
-        let member = self.member("").await?;
+        let member = self.connected().await?;
         let outcome = member.commit(&txn).await;
         if outcome.is_err() {
             self.discard(member.url());
@@ -38,6 +39,24 @@ impl Writer for EtcdStore {
 }
 
 impl EtcdStore {
+    /// The member in use, or the first that can be connected to.
+    async fn connected(&self) -> Result<Member, StoreError> {
+        let mut failures = Vec::new();
+        if let Some(member) = self.in_use() {
+            return Ok(member);
+        }
+        for index in self.others(None) {
+            match self.open(index).await {
+                Ok(member) => {
+                    self.use_member(index, member.clone());
+                    return Ok(member);
+                }
+                Err(error) => failures.push(error),
+            }
+        }
+        Err(combine(failures))
+    }
+
     /// Asks the member in use, and a little later the others beside it, until one answers: a member that
     /// hangs delays nobody by more than that. For what may be done twice.
     async fn first_answer<T, Ask, Answer>(&self, ask: Ask) -> Result<T, StoreError>
@@ -47,8 +66,8 @@ impl EtcdStore {
     {
         let mut attempts = FuturesUnordered::new();
         let mut failures = Vec::new();
-        let mut waiting = self.order().into_iter();
         let mut first = self.in_use();
+        let mut waiting = self.others(first.as_ref()).into_iter();
         loop {
             let ask = &ask;
             let known = first.take();
@@ -89,6 +108,7 @@ impl Member {
     async fn grant(&self, seconds: i64) -> Result<LeaseId, StoreError> {
         let mut client = self.client().lease_client();
         let granted = self.within("grant a lease", client.grant(seconds, None)).await?;
+        self.is_fresh(granted.header())?;
         Ok(LeaseId(granted.id()))
     }
 
@@ -119,9 +139,9 @@ impl Member {
         let mut client = self.client().kv_client();
         let request = client.txn(EtcdTxn::new().when(when).and_then(then));
         let answer = self.within("commit", request).await?;
-        let header = answer.header();
-        self.is_fresh(header)?;
-        let at: Revision = revision(header.map_or(0, etcd_client::ResponseHeader::revision));
+        // What is answered has been done by a majority: only a read can be out of date.
+        let at = answer.header().map_or(0, etcd_client::ResponseHeader::revision);
+        let at: Revision = revision(at);
         Ok(if answer.succeeded() { Outcome::Done(at) } else { Outcome::Refused(at) })
     }
 

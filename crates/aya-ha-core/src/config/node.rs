@@ -332,8 +332,7 @@ fn postgresql(section: &Reader<'_>) -> Option<Postgresql> {
         pg_ident: section.lines("pg_ident"),
         basebackup: options(section, "basebackup"),
         callbacks: pairs(&section.section("callbacks")),
-        use_unix_socket: section.flag("use_unix_socket").unwrap_or(false)
-            || section.flag("use_unix_socket_repl").unwrap_or(false),
+        use_unix_socket: section.flag("use_unix_socket").unwrap_or(false),
         use_pg_rewind: section.flag("use_pg_rewind"),
         remove_when_rewind_fails: section
             .flag("remove_data_directory_on_rewind_failure")
@@ -418,6 +417,7 @@ const REFUSED: &[(&str, &str)] = &[
 const WITHOUT_EFFECT: &[&str] = &["ctl", "log", "watchdog"];
 
 const NOT_YET: &[&str] = &[
+    "use_unix_socket_repl",
     "proxy_address",
     "config_dir",
     "bin_name",

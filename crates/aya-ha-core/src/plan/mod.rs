@@ -103,6 +103,13 @@ pub enum Job {
     },
     /// Promote.
     Promote,
+    /// Stop and start as what it was, since somebody asked for it.
+    Restart,
+    /// Remove the data and copy that of this member, since somebody asked for it.
+    Reinitialize {
+        /// Its name.
+        from: String,
+    },
     /// Stop.
     Stop(Stop),
 }

@@ -44,7 +44,8 @@ impl Answer {
         Self { code, body: Body::Empty }
     }
 
-    pub(super) const fn json(code: u16, value: Value) -> Self {
+    /// A document.
+    pub const fn document(code: u16, value: Value) -> Self {
         Self { code, body: Body::Json(value) }
     }
 
@@ -69,20 +70,20 @@ pub type Query = BTreeMap<String, String>;
 /// Answers a `GET`. Of a `HEAD` or `OPTIONS` only the code is sent.
 pub fn get(status: &Status, path: &str, query: &Query) -> Answer {
     match path.trim_end_matches('/') {
-        "/patroni" => Answer::json(200, documents::node(status)),
-        "/cluster" => Answer::json(200, documents::cluster(&status.view)),
-        "/history" => Answer::json(200, documents::history(&status.view)),
+        "/patroni" => Answer::document(200, documents::node(status)),
+        "/cluster" => Answer::document(200, documents::cluster(&status.view)),
+        "/history" => Answer::document(200, documents::history(&status.view)),
         "/config" => match &status.view.cluster.config {
-            Some((config, _)) => Answer::json(200, config.clone()),
+            Some((config, _)) => Answer::document(200, config.clone()),
             None => Answer::empty(502),
         },
         "/failsafe" => match documents::failsafe(&status.view) {
-            Some(members) => Answer::json(200, members),
+            Some(members) => Answer::document(200, members),
             None => Answer::empty(502),
         },
         "/metrics" => Answer::text(200, metrics::metrics(status)),
         "/liveness" => Answer::empty(200),
         "/readiness" => Answer::empty(health::readiness(status)),
-        path => Answer::json(health::code(status, path, query), documents::node(status)),
+        path => Answer::document(health::code(status, path, query), documents::node(status)),
     }
 }

@@ -5,7 +5,8 @@ use crate::view::{Data, Down, Process, Role, View};
 pub fn state_word(view: &View) -> &'static str {
     match (&view.working, &view.postgres.data, view.postgres.process) {
         (Some(Job::Bootstrap), ..) => "initializing new cluster",
-        (Some(Job::Copy { .. }), ..) => "creating replica",
+        (Some(Job::Restart), ..) => "restarting",
+        (Some(Job::Copy { .. } | Job::Reinitialize { .. }), ..) => "creating replica",
         (Some(Job::Stop(_)), _, Process::Running | Process::Silent(_)) => "stopping",
         (_, Data::Empty | Data::Unusable(_), _) => "uninitialized",
         (_, _, Process::Running | Process::Silent(_)) => "running",

@@ -16,6 +16,7 @@ mod keys;
 mod lease;
 mod lookout;
 mod node;
+mod orders;
 mod peers;
 mod view;
 

@@ -11,8 +11,9 @@ use aya_ha_core::cluster::encode::{self, Announcement};
 use aya_ha_core::config::{Config, Dynamic};
 use aya_ha_core::lease::Timing;
 use aya_ha_core::plan::{Action, Decision, Job, Stop, decide};
-use aya_ha_core::view::{Answer, Asked, Memory, Profile, View};
-use tokio::sync::{Notify, mpsc, watch};
+use aya_ha_core::rest::{Answer as Answered, Order, Status};
+use aya_ha_core::view::{Answer, Asked, Memory, Profile, Store, View};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
@@ -20,8 +21,10 @@ use super::announce::{Standing, announcement, essence};
 use super::keys::{self, Seen};
 use super::lease::{self, Held};
 use super::lookout::{self, Sight};
+use super::orders::Means;
 use super::view::{Parts, profile, view};
 use super::{execute, peers};
+use crate::api::Ordered;
 use crate::clock;
 use crate::postgres::{Server, ServerError};
 
@@ -55,7 +58,10 @@ struct Agent {
     told: Option<(u16, String)>,
     led_by: Option<String>,
     leaderless_at: Option<Moment>,
-    status: watch::Sender<Option<Arc<View>>>,
+    status: watch::Sender<Option<Arc<Status>>>,
+    orders: mpsc::Receiver<Ordered>,
+    /// Who waits for the work that is under way.
+    ordered: Option<oneshot::Sender<Answered>>,
 }
 
 /// An answer of a node, and when it was asked.
@@ -73,10 +79,11 @@ struct Work {
 pub async fn run(
     config: Config,
     store: EtcdStore,
-    status: watch::Sender<Option<Arc<View>>>,
+    status: watch::Sender<Option<Arc<Status>>>,
+    orders: mpsc::Receiver<Ordered>,
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
-    let mut agent = Agent::new(config, store, status).await?;
+    let mut agent = Agent::new(config, store, status, orders).await?;
     tokio::pin!(stop);
     loop {
         if let Err(error) = agent.pass().await {
@@ -97,7 +104,8 @@ impl Agent {
     async fn new(
         config: Config,
         store: EtcdStore,
-        status: watch::Sender<Option<Arc<View>>>,
+        status: watch::Sender<Option<Arc<Status>>>,
+        orders: mpsc::Receiver<Ordered>,
     ) -> anyhow::Result<Self> {
         let scope = Scope::new(&config.namespace, &config.scope)
             .map_err(|error| anyhow::anyhow!("scope: {error}"))?;
@@ -133,6 +141,8 @@ impl Agent {
             led_by: None,
             leaderless_at: None,
             status,
+            orders,
+            ordered: None,
         })
     }
 
@@ -159,6 +169,7 @@ impl Agent {
                     asked.answers.insert(name, answer);
                 }
             }
+            Some((order, tell)) = self.orders.recv() => self.obey(order, tell),
             () = work => {}
             () = sleep(most) => {}
         }
@@ -180,7 +191,7 @@ impl Agent {
             }
         }
         self.announce(&view).await;
-        self.status.send_replace(Some(Arc::new(view)));
+        self.show(view);
         Ok(())
     }
 
@@ -266,6 +277,60 @@ impl Agent {
             let role = if view.has_lock() { "leader" } else { "follower" };
             tracing::info!(rule = rule.name, %why, role, "{}", rule.says);
             self.told = Some(news);
+        }
+    }
+
+    fn show(&self, view: View) {
+        let store_seen = match view.store {
+            Store::Current => view.wall_ms,
+            Store::Lost(since) => view.wall_ms - millis(view.now.since(since)),
+        };
+        let probe = self.sight.borrow().probe.clone();
+        let scope = self.server.config().scope.clone();
+        let status = Status { view, probe, scope, store_seen: store_seen / 1_000 };
+        self.status.send_replace(Some(Arc::new(status)));
+    }
+
+    /// Does what somebody asked for: what the store alone is needed for beside everything else, work on the
+    /// server as other work.
+    fn obey(&mut self, order: Order, tell: oneshot::Sender<Answered>) {
+        let job = match order {
+            Order::Reload => {
+                let reloaded = self.server.reconfigure(self.dynamic.clone());
+                let answer = reloaded.map_or_else(
+                    |error| Answered::text(503, error.to_string()),
+                    |()| Answered::text(202, "reload scheduled"),
+                );
+                let _gone = tell.send(answer);
+                return;
+            }
+            Order::Restart => Job::Restart,
+            Order::Reinitialize => {
+                let leader = Cluster::decode(&self.seen.borrow().keys).leader;
+                Job::Reinitialize { from: leader.map(|it| it.name).unwrap_or_default() }
+            }
+            order @ (Order::Configure { .. } | Order::Switch(_) | Order::CancelSwitch) => {
+                let (store, seen) = (Arc::clone(&self.store), self.seen.clone());
+                let loop_wait = self.dynamic.loop_wait;
+                let means = Means { store, scope: self.scope.clone(), seen, loop_wait };
+                tokio::spawn(async move {
+                    let _gone = tell.send(means.obey(order).await);
+                });
+                return;
+            }
+        };
+        if self.work.is_some() {
+            let _gone = tell.send(Answered::text(503, "other work is under way"));
+            return;
+        }
+        let cluster = Cluster::decode(&self.seen.borrow().keys);
+        let view = self.view(cluster);
+        self.rests_until = None;
+        self.begin(&job, &view);
+        if matches!(job, Job::Reinitialize { .. }) {
+            let _gone = tell.send(Answered::text(200, "reinitialize started"));
+        } else {
+            self.ordered = Some(tell);
         }
     }
 
@@ -375,7 +440,7 @@ impl Agent {
             view.cluster.members.get(name).and_then(|it| Some((name.clone(), it.node()?)))
         };
         let named = match job {
-            Job::Copy { from } => nodes(from),
+            Job::Copy { from } | Job::Reinitialize { from } => nodes(from),
             Job::Rejoin { leader } => nodes(leader),
             Job::StartStandby { of: Some(of) } | Job::Follow { of: Some(of) } => nodes(of),
             _ => None,
@@ -393,6 +458,12 @@ impl Agent {
             task.await.unwrap_or_else(|_| Err(ServerError::Process("was left".to_owned())));
         self.diverged = false;
         self.compared_at = None;
+        if let Some(tell) = self.ordered.take() {
+            let _gone = tell.send(match &outcome {
+                Ok(()) => Answered::text(200, "restarted successfully"),
+                Err(error) => Answered::text(503, error.to_string()),
+            });
+        }
         match outcome {
             Ok(()) => self.rests_until = None,
             Err(error) => {
@@ -443,7 +514,7 @@ impl Agent {
             let recent = view.now.since(*at) < view.settings.loop_wait;
             *on == lease && (*last == own || (recent && essence(last) == essence(&own)))
         });
-        if fresh && is_there || view.store != aya_ha_core::view::Store::Current {
+        if fresh && is_there || view.store != Store::Current {
             return;
         }
         let txn = Txn::new().put(&self.scope.key(&key), &encode::member(&own), Some(lease));
@@ -504,12 +575,21 @@ async fn work(
             let (name, node) = upstream.ok_or_else(missing)?;
             server.rejoin(name, node).await
         }
+        Job::Reinitialize { .. } => {
+            let (name, node) = upstream.ok_or_else(missing)?;
+            server.reinitialize(name, node).await
+        }
+        Job::Restart => server.restart().await,
         Job::StartPrimary => server.start_primary().await,
         Job::StartStandby { .. } => server.start_standby(upstream).await,
         Job::Follow { .. } => server.follow(upstream),
         Job::Promote => server.promote().await,
         Job::Stop(how) => server.stop(how).await,
     }
+}
+
+fn millis(span: Duration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// How long nothing may happen before the agent looks all the same.

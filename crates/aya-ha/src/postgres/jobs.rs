@@ -144,6 +144,16 @@ impl Server {
         self.copy(name, from).await
     }
 
+    /// Stops and starts as what it was.
+    ///
+    /// # Errors
+    /// If a step fails.
+    pub async fn restart(&self) -> Result<(), ServerError> {
+        self.stop(Stop::Fast).await?;
+        self.write_files()?;
+        self.start().await
+    }
+
     /// Promotes a running standby, and ends once it takes writes.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! What cluster to start.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Result, ensure};
 
@@ -40,6 +40,7 @@ pub struct PatroniClusterBuilder {
     timings: PatroniTimings,
     account: Account,
     settings: Vec<(String, String)>,
+    daemon: Option<PathBuf>,
 }
 
 impl Default for PatroniClusterBuilder {
@@ -53,6 +54,7 @@ impl Default for PatroniClusterBuilder {
             timings: PatroniTimings::default(),
             account: Account::new("app", "app"),
             settings: Vec::new(),
+            daemon: None,
         }
     }
 }
@@ -115,6 +117,14 @@ impl PatroniClusterBuilder {
         self
     }
 
+    /// Runs the nodes under this program instead of Patroni: `PROGRAM run CONFIG`, with Patroni's own
+    /// configuration.
+    #[must_use]
+    pub fn daemon(mut self, program: PathBuf) -> Self {
+        self.daemon = Some(program);
+        self
+    }
+
     /// Starts etcd, then every node, and waits until one leads, the others stream, and (when
     /// synchronous) Patroni names a synchronous standby.
     ///
@@ -130,6 +140,7 @@ impl PatroniClusterBuilder {
             replication: self.replication,
             timings: self.timings,
             settings: self.settings.clone(),
+            daemon: self.daemon.clone(),
         };
         let mut nodes = Vec::new();
         for index in 0..self.nodes {

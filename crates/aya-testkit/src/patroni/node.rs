@@ -55,6 +55,8 @@ pub(super) struct Blueprint {
     pub(super) replication: Replication,
     pub(super) timings: PatroniTimings,
     pub(super) settings: Vec<(String, String)>,
+    /// What runs the nodes instead of Patroni.
+    pub(super) daemon: Option<PathBuf>,
 }
 
 /// A node. The public address of its server and of its REST are proxied and are what Patroni
@@ -64,6 +66,7 @@ pub struct Node {
     name: String,
     child: Option<Child>,
     servers: Servers,
+    daemon: Option<PathBuf>,
     folder: PathBuf,
     data: PathBuf,
     sockets: PathBuf,
@@ -296,6 +299,7 @@ impl Node {
             name: name.to_owned(),
             child: None,
             servers: servers.clone(),
+            daemon: blueprint.daemon.clone(),
             data: folder.join("data"),
             sockets,
             log: scratch.path().join(format!("{name}.log")),
@@ -326,8 +330,19 @@ impl Node {
     }
 
     pub(super) fn spawn(&mut self) -> Result<()> {
-        let mut command = Identity::get().command(python());
-        command.args(["-m", "patroni", "patroni.yml"]).current_dir(&self.folder);
+        let mut command = match &self.daemon {
+            Some(daemon) => {
+                let mut command = Identity::get().command(daemon);
+                command.args(["run", "patroni.yml"]);
+                command
+            }
+            None => {
+                let mut command = Identity::get().command(python());
+                command.args(["-m", "patroni", "patroni.yml"]);
+                command
+            }
+        };
+        command.current_dir(&self.folder);
         command.env("PYTHONPATH", self.servers.python_path()).env("PYTHONUNBUFFERED", "1");
         command.env("PYTHONDONTWRITEBYTECODE", "1").env("HOME", &self.folder);
         command.stdin(Stdio::null()).stdout(open(&self.log)?).stderr(open(&self.log)?);
