@@ -39,6 +39,20 @@ pub fn decide(view: &View) -> Decision {
 pub static RULES: &[Rule] = &[
     Rule {
         id: 100,
+        name: "lost-lock",
+        says: "a primary without the lock stops at once",
+        fits: |view| view.is_primary() && must_stop(view),
+        does: |view| begin(stop_unless_stopping(view), lock_words(view)),
+    },
+    Rule {
+        id: 110,
+        name: "working",
+        says: "work on the server is under way",
+        fits: |view| view.working.is_some(),
+        does: |view| (lead::while_working(view), format!("{:?}", view.working)),
+    },
+    Rule {
+        id: 120,
         name: "foreign-data",
         says: "this data directory belongs to another cluster or cannot be used; nothing touches it",
         fits: |view| foreign(view).is_some(),
@@ -46,20 +60,6 @@ pub static RULES: &[Rule] = &[
             let why = foreign(view).unwrap_or_default();
             (vec![Action::Refuse(why.clone())], why)
         },
-    },
-    Rule {
-        id: 110,
-        name: "lost-lock",
-        says: "a primary without the lock stops at once",
-        fits: |view| view.is_primary() && must_stop(view),
-        does: |view| begin(stop_unless_stopping(view), lock_words(view)),
-    },
-    Rule {
-        id: 120,
-        name: "working",
-        says: "work on the server is under way",
-        fits: |view| view.working.is_some(),
-        does: |view| (lead::while_working(view), format!("{:?}", view.working)),
     },
     Rule {
         id: 130,

@@ -41,14 +41,16 @@ pub(super) async fn watch(server: Arc<Server>, nudge: Arc<Notify>) -> watch::Rec
         while !tell.is_closed() {
             let wait = if last.process == Sighted::Answering { INTERVAL } else { HURRY };
             let pause = timeout(wait, nudge.notified());
-            match server.postmaster() {
+            let nudged = match server.postmaster() {
                 Some(postmaster) => tokio::select! {
-                    _elapsed = pause => {}
-                    () = postmaster.died() => {}
+                    elapsed = pause => elapsed.is_ok(),
+                    () = postmaster.died() => false,
                 },
-                None => {
-                    let _elapsed = pause.await;
-                }
+                None => pause.await.is_ok(),
+            };
+            // Whoever nudges may have changed what lies there.
+            if nudged {
+                last.control = None;
             }
             let sight = look(&server, Some(&last)).await;
             tell.send_if_modified(|told| {

@@ -107,7 +107,9 @@ fn postgresql_conf(config: &Config, dynamic: &Dynamic, setting: &Setting) -> Str
     let mut put = |name: &str, value: &str| {
         let _infallible = writeln!(text, "{name} = {}", conf_value(value));
     };
-    for (name, value) in &parameters(config, dynamic).file {
+    // Those of the command line as well, or each reload would complain of what initdb wrote.
+    let parameters = parameters(config, dynamic);
+    for (name, value) in parameters.command_line.iter().chain(&parameters.file) {
         put(name, value);
     }
     put("synchronous_standby_names", &setting.standby_names);
