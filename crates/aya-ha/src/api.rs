@@ -18,6 +18,8 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
+use crate::clock;
+
 /// An order, and where its answer goes.
 pub type Ordered = (Order, oneshot::Sender<Answer>);
 
@@ -59,6 +61,9 @@ async fn handle(
     let Some(status) = api.status.borrow().clone() else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
+    let mut status = Status::clone(&status);
+    // A node that was asleep must not claim what it knew before.
+    status.view.now = clock::now();
     match method {
         Method::GET => respond(&rest::get(&status, uri.path(), &query)),
         Method::HEAD | Method::OPTIONS => {

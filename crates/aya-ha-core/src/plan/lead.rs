@@ -38,9 +38,6 @@ pub(super) fn while_working(view: &View) -> Vec<Action> {
 /// because whoever was synchronous to the last leader is not to this one yet.
 pub(super) fn promote(view: &View) -> Doing {
     let mut actions = Vec::new();
-    if view.cluster.request.as_ref().is_some_and(|request| request.scheduled_at.is_none()) {
-        actions.push(Action::ClearRequest);
-    }
     if view.settings.synchronous != Synchronous::Off {
         actions.push(Action::WriteSync(Voters::default()));
         actions.push(Action::WaitFor(if view.settings.strict {
@@ -50,6 +47,10 @@ pub(super) fn promote(view: &View) -> Doing {
         }));
     } else if !view.cluster.sync.is_empty() {
         actions.push(Action::WriteSync(Voters::default()));
+    }
+    // Whoever waits for what was asked for is told last, when all of this holds.
+    if view.cluster.request.as_ref().is_some_and(|request| request.scheduled_at.is_none()) {
+        actions.push(Action::ClearRequest);
     }
     actions.push(Action::Begin(Job::Promote));
     (actions, String::new())

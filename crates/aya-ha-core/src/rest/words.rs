@@ -20,10 +20,11 @@ pub fn state_word(view: &View) -> &'static str {
 /// like one: others would wait for it.
 pub fn role_word(view: &View) -> &'static str {
     let stopping = matches!(view.working, Some(Job::Stop(_)));
+    let outlived = view.has_lock() && !view.lease_holds() && !view.cluster.is_paused();
     match (&view.postgres.data, view.postgres.role) {
         (Data::Empty | Data::Unusable(_), _) => "uninitialized",
         (Data::Valid, Role::Standby) => "replica",
-        (Data::Valid, Role::Primary) if stopping || !view.is_up() => "demoted",
+        (Data::Valid, Role::Primary) if stopping || outlived || !view.is_up() => "demoted",
         (Data::Valid, Role::Primary) => "primary",
     }
 }

@@ -178,7 +178,14 @@ impl Agent {
     /// One pass: look, decide, act, and say how it is.
     async fn pass(&mut self) -> anyhow::Result<()> {
         self.finish_work().await;
-        let cluster = Cluster::decode(&self.seen.borrow_and_update().keys);
+        // What arrives from here on is for the next pass.
+        self.seen.mark_unchanged();
+        self.held.mark_unchanged();
+        self.sight.mark_unchanged();
+        let cluster = Cluster::decode(&self.seen.borrow().keys);
+        if let Some(probe) = &self.sight.borrow().probe {
+            self.server.adopt(&probe.standby_names);
+        }
         self.reconfigure(&cluster);
         self.remember(&cluster);
         let view = self.view(cluster);
@@ -190,19 +197,23 @@ impl Agent {
                 break;
             }
         }
+        // What is shown is what the actions have led to.
+        let cluster = Cluster::decode(&self.seen.borrow().keys);
+        self.remember(&cluster);
+        let view = self.view(cluster);
         self.announce(&view).await;
         self.show(view);
         Ok(())
     }
 
     fn view(&mut self, cluster: Cluster) -> View {
-        let sight = self.sight.borrow_and_update().clone();
+        let sight = self.sight.borrow().clone();
         if let Some(probe) = &sight.probe
             && probe.standby_names != self.waits.0
         {
             self.waits = (probe.standby_names.clone(), probe.flushed);
         }
-        let held = *self.held.borrow_and_update();
+        let held = *self.held.borrow();
         view(Parts {
             server: &self.server,
             dynamic: &self.dynamic,

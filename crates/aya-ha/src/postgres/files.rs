@@ -16,8 +16,8 @@ use super::ServerError;
 /// What `postgresql.conf` depends on beside the configuration.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Setting {
-    /// `synchronous_standby_names`.
-    pub(super) standby_names: String,
+    /// `synchronous_standby_names`; `None` until it is known.
+    pub(super) standby_names: Option<String>,
     /// The server that a standby follows.
     pub(super) upstream: Option<NodeId>,
 }
@@ -112,8 +112,11 @@ fn postgresql_conf(config: &Config, dynamic: &Dynamic, setting: &Setting) -> Str
     for (name, value) in parameters.command_line.iter().chain(&parameters.file) {
         put(name, value);
     }
-    put("synchronous_standby_names", &setting.standby_names);
+    put("synchronous_standby_names", setting.standby_names.as_deref().unwrap_or_default());
     put("recovery_target_timeline", "latest");
+    if !parameters.file.contains_key(RETRY) {
+        put(RETRY, "250ms");
+    }
     let primary = setting.upstream.as_ref().map_or_else(String::new, |at| {
         connection_to(config, at, &config.postgresql.replication, "")
     });
@@ -143,6 +146,10 @@ fn write(path: &Path, text: &str) -> Result<(), ServerError> {
 fn failed(path: &Path, error: &std::io::Error) -> ServerError {
     ServerError::Files { path: path.to_owned(), why: error.to_string() }
 }
+
+/// How long a standby waits before it looks for its source again, which also is what a promotion may have to
+/// wait for; PostgreSQL's own 5 s are longer than everything else that a failover takes.
+const RETRY: &str = "wal_retrieve_retry_interval";
 
 const HEAD: &str =
     "# Written by aya-ha and overwritten: change the cluster's configuration instead.\n";

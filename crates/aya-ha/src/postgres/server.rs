@@ -157,13 +157,20 @@ impl Server {
         if self.data_state() == Data::Valid { self.write_and_reload() } else { Ok(()) }
     }
 
+    /// Keeps what a server that was found running is set to wait for, so that writing its files changes
+    /// nothing.
+    pub fn adopt(&self, standby_names: &str) {
+        lock(&self.setting).standby_names.get_or_insert_with(|| standby_names.to_owned());
+    }
+
     /// Lets commits wait for these standbys.
     ///
     /// # Errors
     /// If the server's files cannot be written.
     pub fn wait_for(&self, standbys: &Standbys) -> Result<(), ServerError> {
-        lock(&self.setting).standby_names = standbys.setting();
-        self.write_and_reload()
+        let wanted = standbys.setting();
+        let old = lock(&self.setting).standby_names.replace(wanted.clone());
+        if old.as_ref() == Some(&wanted) { Ok(()) } else { self.write_and_reload() }
     }
 
     /// Makes a standby follow this server, or none.
