@@ -1,11 +1,13 @@
 //! The command `demo`: some runs, one report.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use aya_testkit::PatroniTimings;
 use clap::{Args, ValueEnum};
+use serde::Serialize;
 
 use crate::agent::{DriverName, Habits, Library, Living, Manner, Resolution, Work};
 use crate::clock::Clock;
@@ -50,6 +52,9 @@ pub(crate) struct Arguments {
     /// Seconds of steady writing before each fault
     #[arg(long, default_value_t = 3)]
     steady: u64,
+    /// What runs the servers and fails over
+    #[arg(long, value_enum, default_value = "patroni")]
+    ha: Ha,
     /// Milliseconds between two units of an agent
     #[arg(long, default_value_t = 5)]
     pause: u64,
@@ -74,6 +79,31 @@ enum AgentKind {
     Django,
     /// Python, through psycopg2 with a reconnect loop, for comparison
     Psycopg2,
+}
+
+/// What runs the servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Ha {
+    /// Patroni, with the shortest times that it allows but for one
+    Patroni,
+    /// Our own daemon
+    AyaHa,
+}
+
+impl Ha {
+    /// The program that runs a server instead of Patroni.
+    fn daemon(self) -> Result<Option<PathBuf>> {
+        match self {
+            Self::Patroni => Ok(None),
+            Self::AyaHa => {
+                let program = std::env::var_os("AYA_DEMO_HA");
+                Ok(Some(
+                    program.context("AYA_DEMO_HA names no program: use cargo xtask demo")?.into(),
+                ))
+            }
+        }
+    }
 }
 
 impl Arguments {
@@ -123,6 +153,7 @@ pub(crate) async fn run_all(arguments: &Arguments) -> Result<ExitCode> {
         steady: Duration::from_secs(arguments.steady),
         pause: Duration::from_millis(arguments.pause),
         timings: PatroniTimings::default(),
+        daemon: arguments.ha.daemon()?,
     };
     let name = plan.driver.text();
     let mut each_run = Vec::new();
@@ -146,6 +177,7 @@ pub(crate) async fn run_all(arguments: &Arguments) -> Result<ExitCode> {
         manner: plan.habits.manner,
         work: plan.habits.work,
         resolution: plan.habits.resolution,
+        ha: arguments.ha,
         patroni: plan.timings.into(),
         runs: each_run.len(),
         faults: medians(&each_run),

@@ -7,6 +7,7 @@ use aya_testkit::PatroniTimings;
 use serde::Serialize;
 
 use crate::agent::{Failure, Left, Log, MISREAD, Manner, Resolution, Work};
+use crate::demo::Ha;
 use crate::fault::{Course, Fault};
 use crate::gap::{Window, added, longest};
 use crate::machine::Machine;
@@ -23,6 +24,8 @@ pub(crate) struct Report {
     pub(crate) work: Work,
     /// `commit_resolution`, where it was set.
     pub(crate) resolution: Option<Resolution>,
+    /// What ran the servers.
+    pub(crate) ha: Ha,
     pub(crate) patroni: Timings,
     /// How many runs the numbers of `faults` are the medians of.
     pub(crate) runs: usize,

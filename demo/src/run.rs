@@ -1,5 +1,6 @@
 //! One run: a fresh cluster, the agents, one fault after the other.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -26,6 +27,8 @@ pub(crate) struct Plan {
     /// Between two writes of an agent.
     pub(crate) pause: Duration,
     pub(crate) timings: PatroniTimings,
+    /// What runs the servers instead of Patroni.
+    pub(crate) daemon: Option<PathBuf>,
 }
 
 /// What a run found.
@@ -43,13 +46,14 @@ pub(crate) struct Findings {
 /// When the cluster does not come up, or does not recover from a fault.
 pub(crate) async fn run(plan: &Plan, clock: Clock) -> Result<Findings> {
     let mut view = View::new(clock);
-    view.say("starting 3 etcd members and 2 PostgreSQL servers under Patroni");
-    let cluster = PatroniCluster::builder()
-        .etcd_members(3)
-        .synchronous()
-        .timings(plan.timings)
-        .start()
-        .await?;
+    let ha = if plan.daemon.is_some() { "aya-ha" } else { "Patroni" };
+    view.say(&format!("starting 3 etcd members and 2 PostgreSQL servers under {ha}"));
+    let builder = PatroniCluster::builder().etcd_members(3).synchronous().timings(plan.timings);
+    let builder = match &plan.daemon {
+        Some(daemon) => builder.daemon(daemon.clone()),
+        None => builder,
+    };
+    let cluster = builder.start().await?;
     make_tables(&cluster).await?;
     if plan.habits.resolution == Some(Resolution::Ledger) {
         setup_ledger(&cluster).await?;

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::agent::{Manner, Work};
+use crate::demo::Ha;
 use crate::report::{Outcome, Report};
 
 /// The table, with a line above it that says what was measured.
@@ -52,6 +53,10 @@ fn setting(report: &Report) -> String {
         Work::Autocommit => "",
         Work::Transactions => ", transactions",
         Work::Both => ", autocommit and transactions",
+    });
+    text.push_str(match report.ha {
+        Ha::Patroni => "",
+        Ha::AyaHa => ", servers under aya-ha",
     });
     if let Some(resolution) = report.resolution {
         text.push_str(", commits resolved by ");
@@ -130,6 +135,7 @@ mod tests {
             manner: Manner::Naive,
             work: Work::Both,
             resolution: Some(Resolution::Lsn),
+            ha: Ha::Patroni,
             patroni: PatroniTimings::default().into(),
             runs: 1,
             faults: vec![outcome],

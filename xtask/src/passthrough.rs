@@ -1,7 +1,7 @@
 //! The verbs that only start cargo: `demo`, `soak`, `trials`, `fix` and `fuzz`.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
@@ -16,7 +16,12 @@ pub(crate) fn demo(root: &Path, verb: &str, arguments: &[OsString]) -> Result<()
     setup::protoc(root)?;
     let mut demo = cargo(root, &["run", "--release", "--package", "aya-demo", "--", verb]);
     demo.args(arguments);
-    if asks_for_python(arguments) {
+    if names(arguments, "--ha").as_deref() == Some("aya-ha") {
+        let build = ["build", "--release", "--package", "aya-ha", "--bin", "aya-ha"];
+        run(cargo(root, &build))?;
+        demo.env("AYA_DEMO_HA", target(root).join("release/aya-ha"));
+    }
+    if names(arguments, "--agents").is_some_and(|kind| kind != "rust") {
         let environment =
             Environment::prepare(root, "demo", &root.join("demo/python/requirements.txt"))?;
         environment.install(&environment.build_wheel(root)?)?;
@@ -25,14 +30,18 @@ pub(crate) fn demo(root: &Path, verb: &str, arguments: &[OsString]) -> Result<()
     become_it(demo)
 }
 
-/// Whether `--agents` names other agents than those in Rust.
-fn asks_for_python(arguments: &[OsString]) -> bool {
+/// What an option names, as `--option VALUE` or `--option=VALUE`.
+fn names(arguments: &[OsString], option: &str) -> Option<String> {
     let mut words = arguments.iter().filter_map(|word| word.to_str());
-    let kind = words.find_map(|word| match word.strip_prefix("--agents")? {
+    let value = words.find_map(|word| match word.strip_prefix(option)? {
         "" => Some(None),
-        kind => Some(kind.strip_prefix('=')),
-    });
-    kind.is_some_and(|kind| kind.or_else(|| words.next()) != Some("rust"))
+        value => Some(Some(value.strip_prefix('=')?)),
+    })?;
+    value.or_else(|| words.next()).map(str::to_owned)
+}
+
+fn target(root: &Path) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
 }
 
 /// Runs the trials in place of this process, for the same reasons.
@@ -114,17 +123,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn agents_in_python_are_asked_for_by_their_kind() {
-        let cases: [(&[&str], bool); 5] = [
-            (&["--naive"], false),
-            (&["--agents", "rust"], false),
-            (&["--agents=rust", "--json"], false),
-            (&["--naive", "--agents", "django"], true),
-            (&["--agents=python"], true),
+    fn an_option_names_its_value_in_either_form() {
+        let cases: [(&[&str], Option<&str>); 6] = [
+            (&["--naive"], None),
+            (&["--agents", "rust"], Some("rust")),
+            (&["--agents=rust", "--json"], Some("rust")),
+            (&["--naive", "--agents", "django"], Some("django")),
+            (&["--agentsx=python"], None),
+            (&["--agents"], None),
         ];
         for (words, expected) in cases {
             let words: Vec<OsString> = words.iter().map(OsString::from).collect();
-            assert_eq!(asks_for_python(&words), expected, "{words:?}");
+            assert_eq!(names(&words, "--agents").as_deref(), expected, "{words:?}");
         }
     }
 }

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::agent::{Ack, Failure, Left};
+use crate::demo::Ha;
 
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -56,6 +57,7 @@ fn report() -> Report {
         manner: Manner::Careful,
         work: Work::Both,
         resolution: Some(Resolution::Lsn),
+        ha: Ha::Patroni,
         patroni: PatroniTimings::default().into(),
         runs: 1,
         faults: vec![outcome()],
