@@ -160,6 +160,9 @@ pub struct Node {
     pub incarnation: Option<ServerIncarnation>,
     /// The run in which it last answered as a standby: a primary of the same run was promoted in it.
     pub standby_run: Option<ServerIncarnation>,
+    /// The run in which it last answered as a primary, and on which timeline. It stays known when the server
+    /// comes back as a standby: what that run wrote may have taken the place of what an earlier one had.
+    pub primary_run: Option<(Timeline, ServerIncarnation)>,
     /// Smoothed time of an answer.
     pub round_trip: Option<Duration>,
     /// Whether the operator wants no reads there.

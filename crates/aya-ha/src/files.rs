@@ -24,7 +24,7 @@ pub fn read(
         let part = yaml::load(&text).with_context(|| file.display().to_string())?;
         if !matches!(part, Value::Map(_)) {
             bail!(
-                "{} is a {}, where keys with values are expected",
+                "{} is {}, where keys with values are expected",
                 file.display(),
                 part.type_name()
             );

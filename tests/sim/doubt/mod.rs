@@ -35,6 +35,24 @@ proptest! {
     }
 }
 
+/// The old leader loses what it had, is seen to have begun anew, and is a standby when the question is asked.
+#[test]
+fn a_restart_that_was_seen_is_remembered() {
+    let after = vec![
+        Step::Restart(Restart::Crash),
+        Step::Checkpoint,
+        Step::Look,
+        Step::Ship { host: 2, records: 3 },
+        Step::Promote(2),
+        Step::Copy(0),
+        Step::Look,
+        Step::Others { count: 1, subs: 0, kept: true },
+    ];
+    let before = Vec::new();
+    let case = Case { before, after, subtransactions: 0, commit_at: 0, unwritten: 0, oldest: 0 };
+    case.check().unwrap();
+}
+
 /// What happens around the commit, and what the driver lacks when it asks.
 #[derive(Debug)]
 struct Case {

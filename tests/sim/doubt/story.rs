@@ -44,9 +44,7 @@ pub(crate) enum Open {
 /// What the driver last saw of a server.
 #[derive(Debug, Clone, Copy, Default)]
 struct Seen {
-    role: Role,
-    timeline: u32,
-    run: i64,
+    primary_run: Option<(u32, i64)>,
     standby_run: Option<i64>,
 }
 
@@ -70,8 +68,6 @@ pub(crate) struct Story {
     ours: Option<Ours>,
     /// A recovery of the mark's server on its timeline has lost the commit.
     cut: bool,
-    /// The driver saw what followed that.
-    cut_is_seen: bool,
 }
 
 impl Story {
@@ -84,7 +80,7 @@ impl Story {
         hosts[0].next_xid = hosts[0].log.next_xid();
         hosts[0].checkpoint();
         let seen = [Seen::default(); 3];
-        Self { hosts, primary: 0, seen, now: 10, ours: None, cut: false, cut_is_seen: false }
+        Self { hosts, primary: 0, seen, now: 10, ours: None, cut: false }
     }
 
     pub(crate) fn run(&mut self, step: &Step) {
@@ -130,14 +126,12 @@ impl Story {
 
     fn look(&mut self) {
         for (seen, host) in self.seen.iter_mut().zip(&self.hosts) {
-            if host.role != Role::Down {
-                (seen.role, seen.timeline, seen.run) = (host.role, host.timeline, host.run);
-            }
-            if host.role == Role::Standby {
-                seen.standby_run = Some(host.run);
+            match host.role {
+                Role::Primary => seen.primary_run = Some((host.timeline, host.run)),
+                Role::Standby => seen.standby_run = Some(host.run),
+                Role::Down => {}
             }
         }
-        self.cut_is_seen |= self.cut && self.restarted() == Restarted::Seen;
     }
 
     /// Ours writes, and is marked.
@@ -207,10 +201,10 @@ impl Story {
 
     fn restarted(&self) -> Restarted {
         let Some(ours) = &self.ours else { return Restarted::Unseen };
-        let seen = self.seen[ours.host];
-        let again = seen.role == Role::Primary
-            && Timeline(seen.timeline) == ours.mark.timeline
-            && ServerIncarnation(seen.run) != ours.mark.incarnation;
+        let again = self.seen[ours.host].primary_run.is_some_and(|(timeline, run)| {
+            Timeline(timeline) == ours.mark.timeline
+                && ServerIncarnation(run) != ours.mark.incarnation
+        });
         if again { Restarted::Seen } else { Restarted::Unseen }
     }
 
@@ -241,7 +235,8 @@ impl Story {
     }
 
     /// The documented limit: a recovery on the mark's timeline lost it, and neither is that the last
-    /// one of the server that answers, nor did the driver see what came of it. Or the promotion is told
+    /// one of the server that answers, nor did the driver see what came of it as the last that this server
+    /// did as a primary. Or the promotion is told
     /// by the new leader alone, which has recovered from a crash since.
     pub(crate) fn is_hidden(&self, evidence: &Evidence) -> bool {
         let (leader, mark) = (self.leader(), self.marked());
@@ -252,7 +247,9 @@ impl Story {
         let told = evidence.history.iter().any(|row| row.timeline == mark.timeline);
         let masked =
             !told && evidence.promoted_at.is_some_and(|at| left_at.is_none_or(|left| left < at));
-        masked || self.is_a_hidden_twin(evidence) || (self.cut && !self.cut_is_seen)
+        masked
+            || self.is_a_hidden_twin(evidence)
+            || (self.cut && evidence.restarted == Restarted::Unseen)
     }
 
     /// The leader's line has another timeline of the mark's number, which began no later than the life

@@ -1,7 +1,7 @@
 //! What is known of the cluster, as far as it bears on a commit in doubt.
 
 use super::commit::{CommitMark, Evidence, Restarted, Server, XidStatus};
-use crate::snapshot::{ClusterSnapshot, NodeRole};
+use crate::snapshot::ClusterSnapshot;
 use crate::{Lsn, NodeId, ServerIncarnation, Timeline};
 
 /// What a leader answered when it was asked for a transaction.
@@ -32,12 +32,12 @@ impl Evidence {
             .nodes
             .get(&word.node)
             .is_some_and(|leader| leader.standby_run == Some(word.incarnation));
-        // One that came back as a standby has written nothing on its own.
-        let restarted = snapshot.nodes.get(old).is_some_and(|old| {
-            matches!(old.answered_role, NodeRole::Primary | NodeRole::StalePrimary)
-                && old.timeline == Some(mark.timeline)
-                && old.incarnation.is_some_and(|run| run != mark.incarnation)
-        });
+        // One that came back as a standby has written nothing on its own, unless it was seen as a primary
+        // before that.
+        let restarted =
+            snapshot.nodes.get(old).and_then(|old| old.primary_run).is_some_and(
+                |(timeline, run)| timeline == mark.timeline && run != mark.incarnation,
+            );
         Self {
             timeline: word.timeline,
             incarnation: word.incarnation,

@@ -96,6 +96,8 @@ impl Draft {
             node.standby_run = answer.incarnation;
             let timeline = answer.timeline;
             node.replayed = answer.lsn.map(|lsn| Replayed { timeline, lsn });
+        } else {
+            node.primary_run = answer.timeline.zip(answer.incarnation).or(node.primary_run);
         }
         node.round_trip = Some(smooth(node.round_trip, answer.round_trip));
     }

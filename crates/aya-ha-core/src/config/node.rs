@@ -368,9 +368,7 @@ fn pairs(section: &Reader<'_>) -> BTreeMap<String, String> {
                 pairs.insert(key, text);
             }
             (None, Value::Null) => {}
-            (None, value) => {
-                section.error(&key, &format!("is a {}, not a value", value.type_name()))
-            }
+            (None, value) => section.error(&key, &format!("is {}, not a value", value.type_name())),
         }
     }
     pairs

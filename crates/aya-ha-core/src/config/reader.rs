@@ -164,8 +164,7 @@ impl<'a> Reader<'a> {
 
     fn expect_mapping(&self) {
         if let Some(value) = self.section.filter(|value| !matches!(value, Value::Map(_))) {
-            let message =
-                format!("is a {}, where keys with values are expected", value.type_name());
+            let message = format!("is {}, where keys with values are expected", value.type_name());
             self.findings.borrow_mut().push(Finding {
                 severity: Severity::Error,
                 path: if self.path.is_empty() {
@@ -179,7 +178,7 @@ impl<'a> Reader<'a> {
     }
 
     fn wrong(&self, key: &str, value: &Value, right: &str) {
-        self.error(key, &format!("is a {}, where {right} is expected", value.type_name()));
+        self.error(key, &format!("is {}, where {right} is expected", value.type_name()));
     }
 
     fn find(&self, severity: Severity, key: &str, message: &str) {
