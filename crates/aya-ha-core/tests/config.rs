@@ -51,7 +51,7 @@ fn every_problem_is_named_with_its_key() {
     let cases = [
         ("scope: [a]", "error: scope is a list, where a string is expected"),
         ("name:", "error: name is missing"),
-        ("postgresql: 3", "error: postgresql is a integer, where keys with values are expected"),
+        ("postgresql: 3", "error: postgresql is an integer, where keys with values are expected"),
         (
             "postgresql: {listen: 'x:y'}",
             "error: postgresql.listen is \"x:y\": not HOST[,HOST]:PORT",

@@ -33,18 +33,18 @@ impl Value {
         found.map(|(_, value)| value)
     }
 
-    /// What Python calls its type, for messages.
+    /// What its type is called, for messages, with an article.
     pub const fn type_name(&self) -> &'static str {
         match self {
             Self::Null => "null",
-            Self::Bool(_) => "boolean",
-            Self::Int(_) => "integer",
-            Self::Float(_) => "number",
-            Self::Text(_) => "string",
-            Self::Time(_) => "timestamp",
+            Self::Bool(_) => "a boolean",
+            Self::Int(_) => "an integer",
+            Self::Float(_) => "a number",
+            Self::Text(_) => "a string",
+            Self::Time(_) => "a timestamp",
             Self::Bytes(_) => "binary",
-            Self::List(_) => "list",
-            Self::Map(_) => "mapping",
+            Self::List(_) => "a list",
+            Self::Map(_) => "a mapping",
         }
     }
 
