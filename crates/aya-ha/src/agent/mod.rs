@@ -10,6 +10,7 @@
 //!
 //! The agent alone owns the view. Each of the others is a task that tells it one thing.
 
+mod act;
 mod announce;
 mod execute;
 mod keys;
@@ -19,5 +20,6 @@ mod node;
 mod orders;
 mod peers;
 mod view;
+mod work;
 
 pub use self::node::run;

@@ -1,4 +1,4 @@
-//! Does what people asked for by the REST interface, beside the agent's own passes.
+//! Does what people ask for by the REST interface.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,12 +7,59 @@ use aya_dcs::etcd::EtcdStore;
 use aya_dcs::patroni::Scope;
 use aya_dcs::{Compare, Outcome, Revision, Txn, Writer};
 use aya_ha_core::cluster::{Cluster, Request, encode};
+use aya_ha_core::plan::Job;
 use aya_ha_core::rest::{Answer, Order};
 use serde_json::Value;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 
 use super::keys::Seen;
+use super::node::Agent;
+
+impl Agent {
+    /// Does what somebody asked for: what the store alone is needed for beside everything else, work on the
+    /// server as other work.
+    pub(super) fn obey(&mut self, order: Order, tell: oneshot::Sender<Answer>) {
+        let job = match order {
+            Order::Reload => {
+                let reloaded = self.server.reconfigure(self.dynamic.clone());
+                let answer = reloaded.map_or_else(
+                    |error| Answer::text(503, error.to_string()),
+                    |()| Answer::text(202, "reload scheduled"),
+                );
+                let _gone = tell.send(answer);
+                return;
+            }
+            Order::Restart => Job::Restart,
+            Order::Reinitialize => {
+                let leader = Cluster::decode(&self.seen.borrow().keys).leader;
+                Job::Reinitialize { from: leader.map(|it| it.name).unwrap_or_default() }
+            }
+            order @ (Order::Configure { .. } | Order::Switch(_) | Order::CancelSwitch) => {
+                let (store, seen) = (Arc::clone(&self.store), self.seen.clone());
+                let loop_wait = self.dynamic.loop_wait;
+                let means = Means { store, scope: self.scope.clone(), seen, loop_wait };
+                tokio::spawn(async move {
+                    let _gone = tell.send(means.obey(order).await);
+                });
+                return;
+            }
+        };
+        if self.work.is_some() {
+            let _gone = tell.send(Answer::text(503, "other work is under way"));
+            return;
+        }
+        let cluster = Cluster::decode(&self.seen.borrow().keys);
+        let view = self.view(cluster);
+        self.rests_until = None;
+        self.begin(&job, &view);
+        if matches!(job, Job::Reinitialize { .. }) {
+            let _gone = tell.send(Answer::text(200, "reinitialize started"));
+        } else {
+            self.ordered = Some(tell);
+        }
+    }
+}
 
 /// What an order needs to be done.
 pub(super) struct Means {
