@@ -187,7 +187,7 @@ fn each_circumstance(base: &View, call: &mut dyn FnMut(&View)) {
         view.memory.crashes = vec![ms(9_000); 3];
     });
     with(&|view| {
-        view.me.tags = Tags::new(serde_json::from_str("{\"nofailover\": true}").unwrap());
+        view.me.tags = Tags::new(serde_json::from_str("{\"nofailover\": true}").expect("tags"));
     });
     with(&|view| {
         let receiver = Receiver { streaming: true, flushed: Lsn(100) };
@@ -273,7 +273,7 @@ fn request(leader: Option<&str>, candidate: Option<&str>) -> Request {
 }
 
 fn timing() -> Timing {
-    Timing::new(Duration::from_secs(3)).unwrap()
+    Timing::new(Duration::from_secs(3)).expect("a lease within the limits")
 }
 
 fn ms(millis: u64) -> Moment {
